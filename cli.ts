@@ -1,0 +1,52 @@
+/** The `duoloop` command: every verb by name. Each lives with its folder and is loaded only when used. */
+import { readFileSync } from 'node:fs';
+import { runProgram, type Verb } from './cli/program.ts';
+
+export const verbs: readonly Verb[] = [
+  {
+    name: 'start',
+    summary: 'train on the measured application, compare with the HPA on unseen traffic, write a report',
+    load: () => import('./training/start-command.ts'),
+  },
+  { name: 'train', summary: 'train a policy for an application', load: () => import('./training/train-command.ts') },
+  {
+    name: 'compare',
+    summary: 'run policies on the same traces and report violations, replicas and latency',
+    load: () => import('./training/compare-command.ts'),
+  },
+  {
+    name: 'inspect',
+    summary: 'say what a checkpoint is, what it does and which observations matter to it',
+    load: () => import('./training/inspect-command.ts'),
+  },
+  {
+    name: 'trace',
+    summary: 'write synthetic load traces as CSV',
+    load: () => import('./env/workload/trace-command.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'say what is there, what is missing and what to do about it',
+    load: () => import('./cli/doctor-command.ts'),
+  },
+  {
+    name: 'setup-native',
+    summary: 'build the native tensor backend into the cache folder, once',
+    load: () => import('./policies/actor-critic/setup-native-command.ts'),
+  },
+];
+
+/** Runs a command line (without interpreter and script) and resolves to its exit code. */
+export function main(argv: readonly string[]): Promise<number> {
+  const { version, description } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
+  return runProgram(argv, { verbs, version, description, debug: debugRequested });
+}
+
+async function debugRequested(): Promise<boolean> {
+  const { settings } = await import('./env/settings.ts');
+  return settings().debug;
+}
+
+if (process.argv[1] !== undefined && import.meta.filename === process.argv[1]) {
+  process.exitCode = await main(process.argv.slice(2));
+}

@@ -1,0 +1,37 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readKubeContext } from './kube-context.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'duoloop-kube-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const kubeconfig = (name: string, current: string) => `
+apiVersion: v1
+kind: Config
+current-context: ${current}
+clusters: [{ name: ${name}, cluster: { server: 'https://${name}:6443' } }]
+users: [{ name: ${name}, user: { token: t } }]
+contexts: [{ name: ${name}, context: { cluster: ${name}, user: ${name} } }]
+`;
+
+test('without any file there is no context', async () => {
+  expect(await readKubeContext([join(folder, 'absent')])).toBeUndefined();
+});
+
+test('the current context may come from one file and its cluster from another', async () => {
+  const files = [join(folder, 'a'), join(folder, 'b')];
+  await writeFile(files[0], kubeconfig('first', 'second'));
+  await writeFile(files[1], kubeconfig('second', 'first'));
+  expect(await readKubeContext(files)).toMatchObject({ name: 'second', server: 'https://second:6443' });
+});
+
+test('a file that is not YAML is an error, not an absence', async () => {
+  const file = join(folder, 'broken');
+  await writeFile(file, '{{');
+  await expect(readKubeContext([file])).rejects.toThrow();
+});

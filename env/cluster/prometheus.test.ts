@@ -1,0 +1,115 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createPrometheusClient, type PrometheusClient } from './prometheus.ts';
+
+const nowSecond = 1_800_000_000;
+const sample = (value: string, labels = {}, second = nowSecond) => ({ metric: labels, value: [second, value] });
+
+/** Replies in Prometheus' own JSON, by query. */
+const replies: Record<string, unknown> = {
+  one: { resultType: 'vector', result: [sample('2.5', { pod: 'a' })] },
+  two: { resultType: 'vector', result: [sample('1', { pod: 'a' }), sample('2', { pod: 'b' })] },
+  nothing: { resultType: 'vector', result: [] },
+  nan: { resultType: 'vector', result: [sample('NaN', { pod: 'a' })] },
+  infinite: { resultType: 'vector', result: [sample('+Inf')] },
+  old: { resultType: 'vector', result: [sample('1', {}, nowSecond - 200)] },
+  scalar: { resultType: 'scalar', result: [nowSecond, '7'] },
+  rate: {
+    resultType: 'matrix',
+    result: [
+      {
+        metric: { pod: 'a' },
+        values: [
+          [10, '1'],
+          [20, 'NaN'],
+          [30, '3'],
+        ],
+      },
+    ],
+  },
+};
+
+let server: Server;
+let client: PrometheusClient;
+let url: string;
+const authorizations: (string | undefined)[] = [];
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    authorizations.push(request.headers.authorization);
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+    response.setHeader('content-type', 'application/json');
+    if (searchParams.get('query') === 'never') return;
+    if (pathname.endsWith('/buildinfo')) {
+      response.end(JSON.stringify({ status: 'success', data: { version: '3.1.0' } }));
+      return;
+    }
+    const data = replies[searchParams.get('query') ?? ''];
+    if (data === undefined) {
+      response.statusCode = 400;
+      response.end(JSON.stringify({ status: 'error', errorType: 'bad_data', error: 'parse error: unexpected end' }));
+      return;
+    }
+    response.end(JSON.stringify({ status: 'success', data }));
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  client = createPrometheusClient({ url, bearerToken: 'secret', timeoutSeconds: 0.3, now: () => nowSecond });
+});
+
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+describe('good answers', () => {
+  test('a vector keeps labels, times and values, and the token is sent', async () => {
+    expect(await client.vector('one')).toEqual([{ labels: { pod: 'a' }, second: nowSecond, value: 2.5 }]);
+    expect(authorizations.at(-1)).toBe('Bearer secret');
+  });
+
+  test('a single value may be a vector of one or a scalar', async () => {
+    expect(await client.value('one')).toBe(2.5);
+    expect(await client.value('scalar')).toBe(7);
+  });
+
+  test('a range keeps gaps as NaN', async () => {
+    const [series] = await client.range('rate', { fromSecond: 10, toSecond: 30, stepSeconds: 10 });
+    expect([...series.seconds]).toEqual([10, 20, 30]);
+    expect([...series.values]).toEqual([1, Number.NaN, 3]);
+  });
+
+  test('the version is read', async () => {
+    expect(await client.version()).toBe('3.1.0');
+  });
+});
+
+test.each([
+  ['nothing', 'empty', /no result/],
+  ['nan', 'not-a-number', /pod="a"/],
+  ['infinite', 'not-a-number', /gives/],
+  ['old', 'stale', /200 s old/],
+  ['two', 'ambiguous', /2 results/],
+  ['broken(', 'rejected', /parse error: unexpected end/],
+  ['never', 'timeout', /no answer in time/],
+])('query %s is refused as %s', async (query, code, message) => {
+  const failure = await client.value(query).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(Error);
+  expect(failure).toMatchObject({ name: 'PrometheusError', code, message: expect.stringMatching(message) });
+});
+
+test('a server that is not there is unreachable', async () => {
+  const nobody = createPrometheusClient({ url: 'http://127.0.0.1:1' });
+  await expect(nobody.version()).rejects.toMatchObject({
+    code: 'unreachable',
+    message: expect.stringContaining('127.0.0.1:1'),
+  });
+});
+
+test('an aborted call rejects with the reason of the abort', async () => {
+  const abort = new AbortController();
+  const call = client.value('never', abort.signal);
+  abort.abort(new Error('stopped'));
+  await expect(call).rejects.toThrow('stopped');
+});

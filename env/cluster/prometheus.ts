@@ -1,0 +1,188 @@
+/**
+ * Prometheus as Duoloop needs it: a value that is missing, stale or not a number is an error of its own kind, never a
+ * zero. Wraps prometheus-query, which rejects with plain objects and reads `+Inf` as NaN.
+ */
+import { PrometheusDriver } from 'prometheus-query';
+import { z } from 'zod';
+
+export type PrometheusErrorCode =
+  | 'unreachable'
+  | 'timeout'
+  | 'rejected'
+  | 'empty'
+  | 'not-a-number'
+  | 'stale'
+  | 'ambiguous';
+
+export class PrometheusError extends Error {
+  readonly code: PrometheusErrorCode;
+
+  constructor(code: PrometheusErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'PrometheusError';
+    this.code = code;
+  }
+}
+
+export interface PrometheusOptions {
+  /** Base address, such as `http://prometheus:9090`. */
+  readonly url: string;
+  readonly bearerToken?: string;
+  readonly timeoutSeconds?: number;
+  /** A sample older than this is refused as stale. Prometheus itself looks back 5 minutes. */
+  readonly maxAgeSeconds?: number;
+  /** Unix time in seconds; what ages are counted from. */
+  readonly now?: () => number;
+}
+
+export interface PrometheusSample {
+  readonly labels: Readonly<Record<string, string>>;
+  /** Unix time in seconds. */
+  readonly second: number;
+  readonly value: number;
+}
+
+export interface PrometheusSeries {
+  readonly labels: Readonly<Record<string, string>>;
+  /** Unix times in seconds. */
+  readonly seconds: Float64Array;
+  /** NaN where Prometheus gave no number. */
+  readonly values: Float64Array;
+}
+
+export interface PrometheusClient {
+  /** Prometheus' version; a cheap check that it answers at all. @throws PrometheusError */
+  version(): Promise<string>;
+  /** The samples of an instant query, at least one, all finite and fresh. @throws PrometheusError */
+  vector(query: string, signal?: AbortSignal): Promise<PrometheusSample[]>;
+  /** The only sample of an instant query or its scalar. @throws PrometheusError `ambiguous` when there are several. */
+  value(query: string, signal?: AbortSignal): Promise<number>;
+  /** The series of a range query (Unix seconds), at least one. @throws PrometheusError */
+  range(
+    query: string,
+    range: { fromSecond: number; toSecond: number; stepSeconds: number },
+    signal?: AbortSignal,
+  ): Promise<PrometheusSeries[]>;
+}
+
+/** What prometheus-query rejects with. */
+const rejectionSchema = z.object({
+  errorType: z.string().default('unknown'),
+  error: z.unknown(),
+  code: z.string().optional(),
+});
+
+const sampleSchema = z.object({ time: z.date(), value: z.number().or(z.nan()) });
+const metricSchema = z.object({ name: z.string().nullish(), labels: z.record(z.string(), z.string()).default({}) });
+const vectorSchema = z.array(z.object({ metric: metricSchema.nullish(), value: sampleSchema }));
+const matrixSchema = z.array(z.object({ metric: metricSchema.nullish(), values: z.array(sampleSchema) }));
+const scalarSchema = z.tuple([z.number(), z.string()]);
+
+/** @throws PrometheusError `rejected` when the address is not a URL. */
+export function createPrometheusClient(options: PrometheusOptions): PrometheusClient {
+  const { url, bearerToken, timeoutSeconds = 10, maxAgeSeconds = 120, now = () => Date.now() / 1000 } = options;
+  if (!URL.canParse(url))
+    throw new PrometheusError('rejected', `"${url}" is not a URL; give one like http://host:9090`);
+
+  /** The library takes no abort signal per call, so each call that has one gets a driver that carries it. */
+  function driver(signal?: AbortSignal): PrometheusDriver {
+    const deadline = AbortSignal.timeout(timeoutSeconds * 1000);
+    return new PrometheusDriver({
+      endpoint: url.replace(/\/+$/, ''),
+      baseURL: '/api/v1',
+      requestInterceptor: {
+        onFulfilled: (request) => {
+          if (bearerToken !== undefined) request.headers.set('Authorization', `Bearer ${bearerToken}`);
+          request.signal = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+          return request;
+        },
+      },
+    });
+  }
+
+  async function ask<T>(what: string, signal: AbortSignal | undefined, call: (driver: PrometheusDriver) => Promise<T>) {
+    const started = performance.now();
+    try {
+      return await call(driver(signal));
+    } catch (rejection) {
+      signal?.throwIfAborted();
+      const waitedSeconds = (performance.now() - started) / 1000;
+      throw toError(rejection, `${what} at ${url}`, waitedSeconds >= timeoutSeconds);
+    }
+  }
+
+  async function vector(query: string, signal?: AbortSignal): Promise<PrometheusSample[]> {
+    const { resultType, result } = await ask(`query ${query}`, signal, (prometheus) => prometheus.instantQuery(query));
+    const samples: PrometheusSample[] =
+      (resultType as string) === 'scalar'
+        ? [scalarSample(scalarSchema.parse(result))]
+        : vectorSchema.parse(result).map(({ metric, value }) => ({
+            labels: metric?.labels ?? {},
+            second: value.time.getTime() / 1000,
+            value: value.value,
+          }));
+    if (samples.length === 0) throw new PrometheusError('empty', `query ${query} has no result`);
+    for (const sample of samples) {
+      if (!Number.isFinite(sample.value)) {
+        throw new PrometheusError(
+          'not-a-number',
+          `query ${query} gives ${sample.value}${describeLabels(sample.labels)}`,
+        );
+      }
+      const ageSeconds = now() - sample.second;
+      if (ageSeconds > maxAgeSeconds) {
+        throw new PrometheusError('stale', `query ${query} gives a sample that is ${Math.round(ageSeconds)} s old`);
+      }
+    }
+    return samples;
+  }
+
+  return {
+    vector,
+    async version() {
+      const reply = await ask('build information', undefined, (prometheus) => prometheus.statusBuildinfo());
+      return z.object({ version: z.string() }).parse(reply).version;
+    },
+    async value(query, signal) {
+      const samples = await vector(query, signal);
+      if (samples.length > 1) {
+        throw new PrometheusError('ambiguous', `query ${query} has ${samples.length} results; aggregate it to one`);
+      }
+      return samples[0].value;
+    },
+    async range(query, { fromSecond, toSecond, stepSeconds }, signal) {
+      const { result } = await ask(`query ${query}`, signal, (prometheus) =>
+        prometheus.rangeQuery(query, fromSecond * 1000, toSecond * 1000, stepSeconds),
+      );
+      const series = matrixSchema.parse(result).map(({ metric, values }) => ({
+        labels: metric?.labels ?? {},
+        seconds: Float64Array.from(values, (sample) => sample.time.getTime() / 1000),
+        values: Float64Array.from(values, (sample) => sample.value),
+      }));
+      if (series.length === 0) throw new PrometheusError('empty', `query ${query} has no result in that range`);
+      return series;
+    },
+  };
+}
+
+function scalarSample([second, value]: readonly [number, string]): PrometheusSample {
+  return { labels: {}, second, value: Number.parseFloat(value) };
+}
+
+function toError(rejection: unknown, what: string, timedOut: boolean): PrometheusError {
+  const parsed = rejectionSchema.safeParse(rejection);
+  if (!parsed.success) return new PrometheusError('rejected', `${what}: ${String(rejection)}`, { cause: rejection });
+  const { errorType, error, code } = parsed.data;
+  if (timedOut || errorType === 'timeout_error') {
+    return new PrometheusError('timeout', `${what}: no answer in time`, { cause: rejection });
+  }
+  // An AggregateError (IPv6 and IPv4 both refused) has no message of its own, only a code.
+  const words = [String(error ?? ''), code ?? errorType].find((text) => text !== '') ?? 'unknown error';
+  const unreachable = errorType === 'network_error' || errorType === 'ssl_error';
+  return new PrometheusError(unreachable ? 'unreachable' : 'rejected', `${what}: ${words}`, { cause: rejection });
+}
+
+function describeLabels(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+  return pairs.length === 0 ? '' : ` for {${pairs.join(', ')}}`;
+}

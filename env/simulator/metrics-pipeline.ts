@@ -1,0 +1,147 @@
+/** What monitoring makes of the truth: lag, averaging over a window, noise and gaps. */
+import type { FleetMetrics } from '../ports.ts';
+import type { LaneRandom } from './lane-random.ts';
+import type { PodFleet } from './pod-fleet.ts';
+import type { ServingOutput } from './serving-kernel.ts';
+import type { LaneParameters } from './simulator.ts';
+
+export interface MetricsPipeline {
+  readonly metrics: FleetMetrics;
+  resetLane(lane: number, parameters: LaneParameters, tick: number): void;
+  /** Stores the truth of `tick`. */
+  record(tick: number): void;
+  /** Refreshes the lane's `metrics` with what is known at the start of `tick`. */
+  observe(lane: number, tick: number): void;
+}
+
+interface MetricsPipelineOptions {
+  lanes: number;
+  services: number;
+  tickSeconds: number;
+  random: LaneRandom;
+  load: Float32Array;
+  truth: ServingOutput;
+  pods: PodFleet;
+  second: Float64Array;
+  memorySize: Float32Array;
+  /** Ring length: longest lag plus window in ticks, plus one. */
+  maxTicks: number;
+}
+
+export function createMetricsPipeline(options: MetricsPipelineOptions): MetricsPipeline {
+  const { lanes, services, tickSeconds, random, load, truth, pods, second, memorySize } = options;
+  const size = services * lanes;
+  const ring = options.maxTicks + 1;
+  const history = {
+    load: new Float32Array(ring * lanes),
+    p95: new Float32Array(ring * lanes),
+    requests: new Float32Array(ring * size),
+    cpu: new Float32Array(ring * size),
+    memory: new Float32Array(ring * size),
+    ready: new Int32Array(ring * size),
+  };
+  const metrics = {
+    lanes,
+    services,
+    second,
+    load: new Float32Array(lanes),
+    p95Milliseconds: new Float32Array(lanes),
+    requestsPerSecond: new Float32Array(size),
+    cpuPercent: new Float32Array(size),
+    memory: new Float32Array(size),
+    measuredReady: new Int32Array(size),
+    ready: pods.ready,
+    desired: pods.desired,
+    memorySize,
+  };
+  const lagTicks = new Int32Array(lanes);
+  const windowTicks = new Int32Array(lanes).fill(1);
+  const noise = new Float32Array(lanes);
+  const gapProbability = new Float32Array(lanes); // per tick
+  const gapTicks = new Int32Array(lanes);
+  const gapEndTick = new Float64Array(lanes);
+  const firstTick = new Float64Array(lanes);
+  const lastObserved = new Float64Array(lanes);
+
+  /** Mean of a history over the window that ends at `tick`; `from` is the episode's first tick. */
+  function average(
+    values: Float32Array,
+    stride: number,
+    i: number,
+    tick: number,
+    from: number,
+    window: number,
+  ): number {
+    if (window === 1) return values[(tick % ring) * stride + i];
+    let sum = 0;
+    let count = 0;
+    for (let t = tick; t > tick - window && t >= from; t--) {
+      sum += values[(t % ring) * stride + i];
+      count++;
+    }
+    return sum / count;
+  }
+
+  function noisy(lane: number, value: number): number {
+    const factor = 1 + noise[lane] * random.normal(lane);
+    return value * (factor > 0 ? factor : 0);
+  }
+
+  /** Whether the lane's metrics are missing at `tick`: before the first tick, or in a gap. */
+  function missing(lane: number, tick: number): boolean {
+    if (tick <= firstTick[lane]) return true;
+    if (gapProbability[lane] > 0 && tick >= gapEndTick[lane]) {
+      const ticks = tick - lastObserved[lane];
+      if (random.uniform(lane) < gapProbability[lane] * ticks) gapEndTick[lane] = tick + gapTicks[lane];
+    }
+    lastObserved[lane] = tick;
+    return tick < gapEndTick[lane];
+  }
+
+  return {
+    metrics,
+    resetLane(lane, parameters, tick) {
+      lagTicks[lane] = Math.max(1, Math.ceil(parameters.metricLagSeconds / tickSeconds));
+      windowTicks[lane] = Math.max(1, Math.round(parameters.metricAveragingSeconds / tickSeconds));
+      if (lagTicks[lane] + windowTicks[lane] > ring) {
+        throw new RangeError(`metric lag and window of lane ${lane} exceed the simulator's maxMetricDelaySeconds`);
+      }
+      noise[lane] = parameters.metricNoise;
+      gapProbability[lane] = (parameters.metricGapsPerHour * tickSeconds) / 3600;
+      gapTicks[lane] = Math.ceil(parameters.metricGapSeconds / tickSeconds);
+      gapEndTick[lane] = tick;
+      firstTick[lane] = tick;
+      lastObserved[lane] = tick;
+    },
+    record(tick) {
+      const slot = tick % ring;
+      history.load.set(load, slot * lanes);
+      history.p95.set(truth.p95Milliseconds, slot * lanes);
+      history.requests.set(truth.requestsPerSecond, slot * size);
+      history.cpu.set(truth.cpuPercent, slot * size);
+      history.memory.set(truth.memory, slot * size);
+      history.ready.set(pods.ready, slot * size);
+    },
+    observe(lane, tick) {
+      const gone = missing(lane, tick);
+      const from = firstTick[lane];
+      // Before the trace the application was steady under its first load, so its first tick stands for the past.
+      const at = Math.max(from, tick - lagTicks[lane]);
+      const window = windowTicks[lane];
+      const loud = noise[lane] > 0;
+      let value = gone ? Number.NaN : average(history.load, lanes, lane, at, from, window);
+      metrics.load[lane] = loud ? noisy(lane, value) : value;
+      value = gone ? Number.NaN : average(history.p95, lanes, lane, at, from, window);
+      metrics.p95Milliseconds[lane] = loud ? noisy(lane, value) : value;
+      for (let service = 0; service < services; service++) {
+        const i = service * lanes + lane;
+        value = gone ? Number.NaN : average(history.requests, size, i, at, from, window);
+        metrics.requestsPerSecond[i] = loud ? noisy(lane, value) : value;
+        value = gone ? Number.NaN : average(history.cpu, size, i, at, from, window);
+        metrics.cpuPercent[i] = loud ? noisy(lane, value) : value;
+        metrics.memory[i] = gone ? Number.NaN : average(history.memory, size, i, at, from, window);
+        metrics.measuredReady[i] = tick <= from ? pods.ready[i] : history.ready[(at % ring) * size + i];
+      }
+    },
+  };
+}

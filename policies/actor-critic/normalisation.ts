@@ -1,0 +1,54 @@
+/** Running mean and variance of observations, and their use. */
+
+export interface Normalisation {
+  count: number;
+  readonly mean: Float64Array;
+  readonly variance: Float64Array;
+}
+
+/** Normalised features are cut off here: beyond it a feature says no more than "very unusual". */
+export const normalisedLimit = 6;
+const epsilon = 1e-4;
+
+export function createNormalisation(width: number): Normalisation {
+  return { count: 0, mean: new Float64Array(width), variance: new Float64Array(width).fill(1) };
+}
+
+/** Merges a batch (rows × width, row-major) into the running moments (Chan, Golub & LeVeque 1979, parallel form). */
+export function updateNormalisation(normalisation: Normalisation, batch: Float32Array): void {
+  const { mean, variance } = normalisation;
+  const width = mean.length;
+  const rows = batch.length / width;
+  const total = normalisation.count + rows;
+  for (let j = 0; j < width; j++) {
+    let sum = 0;
+    let squares = 0;
+    for (let row = 0; row < rows; row++) {
+      const value = batch[row * width + j];
+      sum += value;
+      squares += value * value;
+    }
+    const batchMean = sum / rows;
+    const batchVariance = Math.max(0, squares / rows - batchMean * batchMean);
+    const delta = batchMean - mean[j];
+    const merged =
+      normalisation.count * variance[j] + rows * batchVariance + (delta * delta * normalisation.count * rows) / total;
+    mean[j] += (delta * rows) / total;
+    variance[j] = merged / total;
+  }
+  normalisation.count = total;
+}
+
+/** Writes (value − mean) ÷ deviation, cut off at ±6, for rows × width values. `target` may be `batch`. */
+export function normalise(normalisation: Normalisation, batch: Float32Array, target: Float32Array): void {
+  const { mean, variance } = normalisation;
+  const width = mean.length;
+  for (let j = 0; j < width; j++) {
+    const scale = 1 / Math.sqrt(variance[j] + epsilon);
+    const centre = mean[j];
+    for (let i = j; i < batch.length; i += width) {
+      const value = (batch[i] - centre) * scale;
+      target[i] = value > normalisedLimit ? normalisedLimit : value < -normalisedLimit ? -normalisedLimit : value;
+    }
+  }
+}
