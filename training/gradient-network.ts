@@ -37,6 +37,12 @@ export interface GradientNetwork {
 }
 
 export function createGradientNetwork(tf: TensorLibrary, layout: NetworkLayout): GradientNetwork {
+  // WebAssembly's product of a transposed matrix is three times slower than transposing it first; native has it for free.
+  const transposesFirst = tf.getBackend() === 'wasm';
+  const product = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor =>
+    (transposesFirst
+      ? tf.matMul((transposeA ? tf.transpose(a) : a) as never, (transposeB ? tf.transpose(b) : b) as never)
+      : tf.matMul(a as never, b as never, transposeA, transposeB)) as Tensor;
   let actor: Stack | undefined;
   let critic: Stack | undefined;
 
@@ -83,11 +89,11 @@ export function createGradientNetwork(tf: TensorLibrary, layout: NetworkLayout):
   ): void {
     let delta = outputGradient;
     for (let l = layers.length - 1; l >= 0; l--) {
-      const weightGradient = tf.matMul(activations[l] as never, delta as never, true, false);
+      const weightGradient = product(activations[l], delta, true, false);
       gradient.set(weightGradient.dataSync() as Float32Array, layers[l].offset);
       gradient.set(tf.sum(delta as never, 0).dataSync() as Float32Array, layers[l].biasOffset);
       if (l === 0) break;
-      const through = tf.matMul(delta as never, stack.weights[l] as never, false, true);
+      const through = product(delta, stack.weights[l], false, true);
       // tanh' = 1 − tanh²
       delta = tf.sub(through, tf.mul(through, tf.square(activations[l] as never))) as Tensor;
     }

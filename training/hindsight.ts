@@ -68,7 +68,7 @@ export const defaultHindsightOptions: HindsightOptions = {
   moveHead: 1,
 };
 
-/** Gradient of the expected hindsight cost of the move head; other heads only feel the entropy bonus. */
+/** Gradient of the expected hindsight cost of the move head, less its entropy bonus; other heads stay as they are. */
 export function hindsightLossGradient(
   rows: number,
   heads: readonly number[],
@@ -85,14 +85,13 @@ export function hindsightLossGradient(
       logSoftmax(logits, offset, heads[h]);
       const headEntropy = entropy(logits, offset, heads[h]);
       statistics.entropy += headEntropy;
+      if (h !== moveHead) continue;
       let expected = 0;
-      if (h === moveHead) {
-        for (let a = 0; a < heads[h]; a++) expected += Math.exp(logits[offset + a]) * costs[row * heads[h] + a];
-        statistics.policyLoss += expected;
-      }
+      for (let a = 0; a < heads[h]; a++) expected += Math.exp(logits[offset + a]) * costs[row * heads[h] + a];
+      statistics.policyLoss += expected;
       for (let a = 0; a < heads[h]; a++) {
         const probability = Math.exp(logits[offset + a]);
-        const ofCost = h === moveHead ? probability * (costs[row * heads[h] + a] - expected) : 0;
+        const ofCost = probability * (costs[row * heads[h] + a] - expected);
         const ofEntropy = -probability * (logits[offset + a] + headEntropy);
         logitGradients[offset + a] = (ofCost - entropyWeight * ofEntropy) / rows;
       }

@@ -1,5 +1,6 @@
 /** Collects rollouts: the policy acts on every lane, the environment answers, the buffer remembers. */
 import type { VectorStep } from '../env/contract.ts';
+import { mixSeed } from '../env/random.ts';
 import { createLaneRandom } from '../env/simulator/lane-random.ts';
 import type { ScalingEnv } from '../env/simulator/scaling-env.ts';
 import { logSoftmax, sampleChoice } from '../policies/actor-critic/categorical.ts';
@@ -94,7 +95,7 @@ export function createRolloutCollector(options: RolloutOptions): RolloutCollecto
     returnScale,
     restart(seed) {
       observations = env.reset(seed) as Float32Array<ArrayBuffer>;
-      for (let lane = 0; lane < lanes; lane++) random.seed(lane, seed * 7919 + lane);
+      for (let lane = 0; lane < lanes; lane++) random.seed(lane, mixSeed(seed, lane));
       returnScale.restart();
     },
     collect(learner, normalisation, explore = 0) {

@@ -20,6 +20,8 @@ export interface ObservationBuilder {
   readonly names: readonly string[];
   /** Forgets the lane's history. The delays are those that calibration found for it. */
   resetLane(lane: number, delays: { coldStartSeconds: number; metricLagSeconds: number }): void;
+  /** Tells a lane of a load before its episode began, oldest first, a decision interval apart: history gives the slow features their meaning. */
+  remember(lane: number, load: number, second: number): void;
   /** Writes `lanes × names.length` features, lane-major. Call once every decision interval. */
   observe(metrics: FleetMetrics, loop: ReactiveLoopState, out: Float32Array): void;
   /** `observe` for one lane: for lanes that have been reset since. */
@@ -166,6 +168,7 @@ export function createObservationBuilder(options: ObservationOptions): Observati
       latencyBefore[lane] = 0;
       missingSince[lane] = Number.NaN;
     },
+    remember: tracker.update,
     observe(metrics, loop, out) {
       for (let lane = 0; lane < lanes; lane++) observeLane(metrics, loop, lane, out);
     },

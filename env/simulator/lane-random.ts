@@ -3,6 +3,8 @@
  * mulberry32 (Tommy Ettinger, public domain): 32 bits of state, one multiply-xorshift round per draw; a generator object
  * of a library per lane would cost an allocation per draw or a pointer chase per lane in the hottest loop.
  */
+import { mixSeed } from '../random.ts';
+
 export interface LaneRandom {
   seed(lane: number, seed: number): void;
   /** Uniform in [0, 1). */
@@ -24,11 +26,7 @@ export function createLaneRandom(lanes: number): LaneRandom {
   }
   return {
     seed(lane, seed) {
-      // Spread neighbouring seeds over the state space (murmur3 finaliser).
-      let h = seed | 0;
-      h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-      h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-      state[lane] = h ^ (h >>> 16);
+      state[lane] = mixSeed(seed);
     },
     uniform,
     normal: (lane) => (uniform(lane) + uniform(lane) + uniform(lane) + uniform(lane) - 2) * normalScale,

@@ -1,6 +1,7 @@
 /** Plays traces through the simulator under one controller, a lane per trace. */
 import type { AppModel } from '../apps/app-model.ts';
 import type { FleetController } from '../ports.ts';
+import { mixSeed } from '../random.ts';
 import { loadPerTick, type Trace } from '../workload/trace.ts';
 import { type CapacityChange, capacityPerTick } from './capacity.ts';
 import { createNeededGroupSize } from './create-kernel.ts';
@@ -57,7 +58,7 @@ export function playTraces(options: PlayOptions): PlayOutcome[] {
   });
   for (let lane = 0; lane < lanes; lane++) {
     const initialGroupSize = needed(loads[lane][0], factors[0], 0);
-    simulator.resetLane(lane, { ...parameters, initialGroupSize, seed: seed * 65_537 + lane });
+    simulator.resetLane(lane, { ...parameters, initialGroupSize, seed: mixSeed(seed, lane) });
     controller.resetLane(lane);
   }
   const { truth, totals } = simulator;

@@ -20,6 +20,10 @@ const tickSeconds = 5;
 export function createQueueingCapacity(app: AppModel): QueueingCapacity {
   const { mix } = queueingServing(app);
   const rows = Math.max(1, mix.length);
+  // A day that alternates between few mixes needs each of them solved once.
+  const firstAlike = mix.map((row) =>
+    mix.findIndex((other) => other.cpuFactor === row.cpuFactor && other.memoryFactor === row.memoryFactor),
+  );
   const known = new Float64Array(rows * (app.maxGroupSize + 1)).fill(-1);
   const kernel = createQueueingKernel(app, 1, tickSeconds);
   const services = app.services.length;
@@ -54,7 +58,7 @@ export function createQueueingCapacity(app: AppModel): QueueingCapacity {
   }
 
   function highestLoad(groupSize: number, atSecond: number): number {
-    const row = mix.length > 0 ? mixRow(mix, atSecond) : 0;
+    const row = mix.length > 0 ? firstAlike[mixRow(mix, atSecond)] : 0;
     const index = row * (app.maxGroupSize + 1) + groupSize;
     if (known[index] >= 0) return known[index];
     const start = mix[row]?.second ?? 0;

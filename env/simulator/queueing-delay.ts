@@ -2,7 +2,7 @@
  * Formulas of the queueing model: waiting of one pod, and the p95 of a sum of times.
  *
  * A pod is a station of `cores` servers, first come first served, with Poisson arrivals and gamma service times
- * (M/G/c). First come first served, because a visit's CPU time (0.2–8 ms) is of the order of a scheduler's slice
+ * (M/G/c). First come first served, because a visit's CPU time (0.1–5 ms in the shipped apps) is of the order of a scheduler's slice
  * (Go 10 ms, Linux about 3 ms, CPython 5 ms, Node.js none): requests mostly run to completion in order of arrival.
  */
 

@@ -42,7 +42,7 @@ export function createQueueingKernel(
   const backlog = perService();
   const served = perService();
   const timedOut = perService();
-  const waiting = perService(); // visits not yet served, here or still to come from callers
+  const waiting = perService(); // visits not yet served, here or still queueing at callers
   const slowdown = perService().fill(1);
   const congested = new Uint8Array(lanes); // has a backlog, or had one a tick ago
 
@@ -135,6 +135,7 @@ export function createQueueingKernel(
 
       // By the load offered, not the one let through: protection by a saturated caller must not look like less latency.
       const offeredUtilization = offered[k] * visits * perVisit;
+      if (offeredUtilization > 1) congested[first + k] = 1;
       const utilization = Math.min(offeredUtilization, highestStationaryUtilization);
       const busy = probability === undefined ? utilization : waitProbability(probability, utilization);
       const serviceTime = podTime * servers;
@@ -151,25 +152,23 @@ export function createQueueingKernel(
     let left = 0;
     let delay = 0;
     for (let i = 0; i < services.length; i++) {
-      const { incoming } = services[i];
+      const index = i * lanes + lane;
       const perVisit = spacing[i * blockLanes + k];
-      let after = backlog[i * lanes + lane];
-      for (let n = 0; n < incoming.length; n++)
-        after += incoming[n].perVisit * waiting[incoming[n].from * lanes + lane];
-      // Whoever would be served after the timeout has given up; time already waited at callers counts.
-      const late = Math.min(after - timeoutSeconds / perVisit, backlog[i * lanes + lane]);
+      const limit = timeoutSeconds / perVisit;
+      const late = backlog[index] - limit;
       if (late > 0) {
-        backlog[i * lanes + lane] -= late;
-        timedOut[i * lanes + lane] += late;
-        after -= late;
+        backlog[index] = limit;
+        timedOut[index] += late;
       }
-      const before = waiting[i * lanes + lane];
-      waiting[i * lanes + lane] = after;
-      left += after;
-      const larger = Math.max(before, after);
-      // The slowest stage sets the delay of the whole pipeline: the work before it, wherever it queues, over its rate.
-      // Within a tick the delay moves evenly from the one to the other; this is the 95th percentile of that.
-      const ofStage = (0.9 * larger + 0.05 * (before + after)) * perVisit;
+      // The slowest stage sets the delay of a pipeline, wherever its queue stands: max over stages of (work arrived −
+      // work done) / rate, which is Lindley's recursion of a fluid tandem, needs the stage's own offered load only.
+      const before = waiting[index];
+      const unserved = before + (offered[k] * services[i].visits - 1 / perVisit) * tickSeconds;
+      const after = Math.max(0, Math.min(unserved, limit));
+      waiting[index] = after;
+      left += after + backlog[index];
+      // Within a tick the delay moves evenly from one to the other; this is the 95th percentile of that.
+      const ofStage = (0.9 * Math.max(before, after) + 0.05 * (before + after)) * perVisit;
       if (ofStage > delay) delay = ofStage;
     }
     fluidDelay[k] = delay;

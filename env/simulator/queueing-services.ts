@@ -28,9 +28,14 @@ export function visitsPerRequest(app: AppModel): Float64Array {
 /** Index of the row of the mix in force; before the first row that is the last one of the day before. */
 export function mixRow(mix: QueueingServing['mix'], second: number): number {
   const ofDay = second - daySeconds * Math.floor(second / daySeconds);
-  let row = mix.length - 1;
-  for (let r = 0; r < mix.length && mix[r].second <= ofDay; r++) row = r;
-  return row;
+  let low = 0;
+  let high = mix.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (mix[middle].second <= ofDay) low = middle + 1;
+    else high = middle;
+  }
+  return low > 0 ? low - 1 : mix.length - 1;
 }
 
 /** What of a service does not change from tick to tick. */

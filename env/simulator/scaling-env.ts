@@ -4,9 +4,10 @@
  */
 import type { AppModel } from '../apps/app-model.ts';
 import type { VectorEnv, VectorStep } from '../contract.ts';
-import { actionHeads, proposeChoice } from '../deliberative-action.ts';
+import { actionHeads, holdChoice, noRaiseChoice, proposeChoice } from '../deliberative-action.ts';
 import { createObservationBuilder } from '../observation/observation.ts';
 import type { ReactiveLoop } from '../ports.ts';
+import { mixSeed } from '../random.ts';
 import { defaultRewardWeights, type IntervalTotals, type RewardWeights, rewardTerms } from '../reward/reward.ts';
 import { createNeededGroupSize } from './create-kernel.ts';
 import { createEpisodeSource, type Episode, type EpisodeSourceOptions, nominalLoad } from './episodes.ts';
@@ -25,6 +26,8 @@ export interface ScalingEnvOptions {
   maxEpisodeSteps?: number;
   /** Seed of the pool of traces; `reset` seeds the episodes drawn from it. */
   poolSeed?: number;
+  /** Which halves of the action take effect; the other one is ignored. */
+  learns?: 'both' | 'ranks' | 'set-points';
 }
 
 export interface ScalingEnv extends VectorEnv {
@@ -43,13 +46,16 @@ export interface ScalingEnv extends VectorEnv {
 }
 
 const coldStartLimitFactor = 8;
+/** Load before an episode's start that its first observation knows of. */
+const historySeconds = 5400;
 
 export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
-  const { app, lanes, intervalSeconds, maxEpisodeSteps = 5760 } = options;
+  const { app, lanes, intervalSeconds, maxEpisodeSteps = 5760, learns = 'both' } = options;
   const tickSeconds = defaultTickSeconds;
   const loop = options.createReactiveLoop(lanes);
   const loopTicks = Math.max(1, Math.round(loop.intervalSeconds / tickSeconds));
   const stepTicks = Math.round(intervalSeconds / tickSeconds);
+  const historySteps = Math.round(historySeconds / intervalSeconds);
   if (stepTicks % loopTicks !== 0) {
     throw new RangeError(
       `decision interval ${intervalSeconds} s is no multiple of the reactive loop's ${loop.intervalSeconds} s`,
@@ -104,7 +110,7 @@ export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
   let seed = 0;
 
   function startEpisode(lane: number): void {
-    const episode = source.next((seed * 1_000_003 + episodeCount[lane]++) * 65_537 + lane);
+    const episode = source.next(mixSeed(seed, lane, episodeCount[lane]++));
     const { parameters } = episode;
     episodes[lane] = episode;
     position[lane] = episode.startTick;
@@ -115,6 +121,11 @@ export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
     simulator.resetLane(lane, parameters);
     loop.resetLane(lane);
     builder.resetLane(lane, parameters);
+    const lagTicks = Math.ceil(parameters.metricLagSeconds / tickSeconds);
+    for (let steps = historySteps; steps > 0; steps--) {
+      const tick = episode.startTick - lagTicks - steps * stepTicks;
+      if (tick >= 0) builder.remember(lane, episode.loads[tick] * episode.loadScale, tick * tickSeconds);
+    }
   }
 
   function serveTick(): void {
@@ -194,7 +205,9 @@ export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
       for (let lane = 0; lane < lanes; lane++) {
         // Without measurements nothing is proposed: the observation would be of the past.
         if (Number.isNaN(load[lane])) continue;
-        proposeChoice(loop, lane, actions[lane * 2], actions[lane * 2 + 1], second[lane]);
+        const raise = learns === 'set-points' ? noRaiseChoice : actions[lane * 2];
+        const move = learns === 'ranks' ? holdChoice : actions[lane * 2 + 1];
+        proposeChoice(loop, lane, raise, move, second[lane]);
       }
       decideLoop();
       serveTick();

@@ -3,31 +3,8 @@
  * differ from draw to draw, so that a policy trained on many draws has to read the traffic and cannot learn one curve.
  */
 
-import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { createDraw, type Draw, mixSeed } from '../random.ts';
 import type { Trace } from './trace.ts';
-
-/** Draws from one seeded stream. */
-export interface Draw {
-  uniform(low: number, high: number): number;
-  /** Log-uniform: each factor of two equally likely. */
-  scale(low: number, high: number): number;
-  normal(): number;
-  chance(probability: number): boolean;
-}
-
-export function createDraw(seed: number): Draw {
-  const generator = xoroshiro128plus(seed);
-  const uniform = (low: number, high: number) => low + (high - low) * uniformFloat64(generator);
-  return {
-    uniform,
-    scale: (low, high) => Math.exp(uniform(Math.log(low), Math.log(high))),
-    // Box–Muller
-    normal: () =>
-      Math.sqrt(-2 * Math.log(1 - uniformFloat64(generator))) * Math.cos(2 * Math.PI * uniformFloat64(generator)),
-    chance: (probability) => uniformFloat64(generator) < probability,
-  };
-}
 
 const daySeconds = 86_400;
 
@@ -219,7 +196,7 @@ export interface WorkloadOptions {
 
 /** Draws one trace. The same options give the same trace. */
 export function generateTrace({ family, seed, nominalLoad, durationSeconds = daySeconds }: WorkloadOptions): Trace {
-  const draw = createDraw(seed * 31 + workloadFamilies.indexOf(family));
+  const draw = createDraw(mixSeed(seed, workloadFamilies.indexOf(family)));
   const shape = shapes[family](draw, durationSeconds);
   const rowSeconds = [5, 10, 15, 30, 60][Math.floor(draw.uniform(0, 5))];
   const noise = draw.chance(0.3) ? 0 : draw.scale(0.005, 0.06);

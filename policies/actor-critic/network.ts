@@ -3,7 +3,7 @@
  * Inference is plain TypeScript, so that an agent needs no tensor library; training batches the same arithmetic
  * on a tensor backend (training/gradient-network.ts).
  */
-import type { Draw } from '../../env/workload/families.ts';
+import type { Draw } from '../../env/random.ts';
 
 export interface NetworkShape {
   readonly inputs: number;

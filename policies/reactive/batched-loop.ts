@@ -13,6 +13,7 @@ import { ReactionHistory } from './lane-history.ts';
 import { LaneRanks } from './lane-ranks.ts';
 import { LaneSetPoints } from './lane-set-points.ts';
 import { LaneSizing } from './lane-sizing.ts';
+import { LaneVertical } from './lane-vertical.ts';
 import type { LoopSpec } from './loop-spec.ts';
 import { rememberedReactions } from './loop-state.ts';
 import { createMetricReader } from './metric-reader.ts';
@@ -60,7 +61,6 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
   const members = membersOf(spec, app);
   const { paused } = spec;
   const { minReplicas, maxReplicas } = spec.behavior;
-  const downWindowSeconds = spec.behavior.scaleDown.stabilizationWindowSeconds;
   const fallbackReplicas = spec.onMissingMetrics.replicas ?? 0;
   const fallbackTicks = spec.onMissingMetrics.afterTicks;
 
@@ -71,11 +71,13 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
   const clampMask = new Int32Array(lanes);
   const started = new Uint8Array(lanes);
   const missingTicks = new Int32Array(lanes);
-  const memoryNotSmallerSecond = new Float64Array(lanes);
   const reactions = new ReactionHistory(lanes, metrics.length, rememberedReactions);
   const ranking = new LaneRanks(spec, lanes);
   const setPoints = new LaneSetPoints(spec, lanes);
   const sizing = new LaneSizing(spec, lanes, clampMask);
+  const vertical = new LaneVertical(spec, lanes, clampMask);
+  const { ranks } = ranking;
+  const { floor: setPointFloor, isNew: setPointIsNew } = setPoints;
 
   // Of one decision only.
   const values = new Float32Array(lanes);
@@ -108,7 +110,7 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
       precedence[lane] = nobody;
       if (started[lane] === 0) {
         started[lane] = 1;
-        memoryNotSmallerSecond[lane] = now;
+        vertical.keep(lane, now);
         groupSize[lane] = coveringGroupSize(members, desired, minReplicas, maxReplicas, lane, lanes);
         sizing.seed(lane, now, groupSize[lane]);
       }
@@ -130,9 +132,13 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
         const size = groupSize[lane];
         const ratio = value / (track * size);
         overThreshold[row + lane] = ratio;
-        tracked = trackTarget(value, track);
-        if (ratio > 1 + trackingTolerance && tracked > size) breach = breachCode.superior;
-        else if (ratio < 1 - trackingTolerance && tracked < size) breach = breachCode.inferior;
+        if (ratio > 1 + trackingTolerance) {
+          tracked = trackTarget(value, track);
+          if (tracked > size) breach = breachCode.superior;
+        } else if (ratio < 1 - trackingTolerance) {
+          tracked = trackTarget(value, track);
+          if (tracked < size) breach = breachCode.inferior;
+        }
       } else {
         overThreshold[row + lane] = reference === 0 ? 1 + value : value / reference;
         if (value > superior) breach = breachCode.superior;
@@ -142,7 +148,7 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
       breaches[row + lane] = breach;
       if (breach === breachCode.none) continue;
       const weight = weightOf(reactionTo(metric, breach), lane, memorySize);
-      const key = weight + (ranking.ranks[row + lane] << metricBits) + m;
+      const key = weight + (ranks[row + lane] << metricBits) + m;
       if (key < precedence[lane]) {
         precedence[lane] = key;
         trackedReplicas[lane] = tracked;
@@ -155,7 +161,7 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
     let exhausted: boolean;
     if (kind === reactionKind.vertical) exhausted = up ? memorySize[lane] >= max : memorySize[lane] <= min;
     else
-      exhausted = up ? groupSize[lane] >= maxReplicas : groupSize[lane] <= Math.max(minReplicas, setPoints.floor[lane]);
+      exhausted = up ? groupSize[lane] >= maxReplicas : groupSize[lane] <= Math.max(minReplicas, setPointFloor[lane]);
     return (up ? 0 : downWeight) + (exhausted ? exhaustedWeight : 0);
   }
 
@@ -165,7 +171,7 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
     missingTicks[lane] = missing ? missingTicks[lane] + 1 : 0;
     if (paused) {
       sizing.remember(lane, now, size);
-      memoryNotSmallerSecond[lane] = now;
+      vertical.keep(lane, now);
       return;
     }
     const m = precedence[lane] === nobody ? -1 : precedence[lane] & metricMask;
@@ -192,8 +198,8 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
       target = fallbackReplicas;
       clampMask[lane] |= clampBit.fallback;
     }
-    const floor = setPoints.floor[lane];
-    if (setPoints.isNew[lane] === 1 && floor < size) {
+    const floor = setPointFloor[lane];
+    if (setPointIsNew[lane] === 1 && floor < size) {
       // Up-reactions come first: if the winner's is none, nothing asks for more.
       if (reaction?.up) clampMask[lane] |= clampBit.breach;
       else if (missing) clampMask[lane] |= clampBit.missingMetrics;
@@ -210,42 +216,12 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
     groupSize[lane] = target;
 
     if (reaction?.kind === reactionKind.vertical) {
-      wantedMemorySize[lane] = resized(lane, now, reaction, memorySize[lane], missing);
+      wantedMemorySize[lane] = vertical.resized(lane, now, reaction, memorySize[lane], missing);
     } else {
-      memoryNotSmallerSecond[lane] = now;
+      vertical.keep(lane, now);
     }
     winner[lane] = m;
     if (m >= 0) reactions.push(lane, m, now);
-  }
-
-  /** A pod shrinks only when that was wanted all through the stabilisation window. */
-  function resized(
-    lane: number,
-    now: number,
-    { by, min, max }: CompiledReaction,
-    current: number,
-    missing: boolean,
-  ): number {
-    const since = memoryNotSmallerSecond[lane];
-    memoryNotSmallerSecond[lane] = now;
-    const raw = current + by;
-    if (by > 0) {
-      if (raw > max) clampMask[lane] |= clampBit.verticalMax;
-      return Math.max(current, Math.min(raw, max));
-    }
-    if (raw < min) clampMask[lane] |= clampBit.verticalMin;
-    const wanted = Math.min(current, Math.max(raw, min));
-    if (wanted === current) return current;
-    if (missing) {
-      clampMask[lane] |= clampBit.missingMetrics;
-      return current;
-    }
-    if (downWindowSeconds > 0 && now - since <= downWindowSeconds) {
-      memoryNotSmallerSecond[lane] = since;
-      clampMask[lane] |= clampBit.scaleDownStabilization;
-      return current;
-    }
-    return wanted;
   }
 
   for (let lane = 0; lane < lanes; lane++) resetLane(lane);
@@ -254,7 +230,7 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
     state: {
       lanes,
       metricNames: metrics.map(({ name }) => name),
-      ranks: ranking.ranks,
+      ranks,
       overThreshold,
       breaches,
       lastReactionSecond: reactions.lastSecond,

@@ -200,7 +200,7 @@ it('decides the same in object form and batched form', () => {
         fleet.apply();
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 120 },
   );
 });
 

@@ -51,7 +51,7 @@ function readLargest(
     const row = service * lanes;
     for (let lane = 0; lane < lanes; lane++) {
       const value = source[row + lane];
-      if (!(value > Number.NEGATIVE_INFINITY)) incomplete[lane] = 0;
+      if (!(value > Number.NEGATIVE_INFINITY)) incomplete[lane] = 1;
       else if (!(values[lane] >= value)) values[lane] = value;
     }
   }
