@@ -31,7 +31,7 @@ export const trainOptionsSchema = z.object({
   maxGradientNorm: z.coerce.number().positive().default(0.5),
   maxKl: z.coerce.number().positive().default(0.05),
   /** Share of time above the SLA that the Lagrangian aims at, percent. */
-  violationTargetPercent: z.coerce.number().positive().default(0.6),
+  violationTargetPercent: z.coerce.number().positive().default(0.5),
   violationWeight: z.coerce.number().positive().default(20),
   /** Keeps `violationWeight` as it is. */
   fixedViolationWeight: z.coerce.boolean().default(false),
