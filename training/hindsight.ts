@@ -100,6 +100,7 @@ export function hindsightLossGradient(
   statistics.rows += rows;
 }
 
+/** `options` may be changed between updates. */
 export function createHindsightUpdate(options: HindsightOptions): Update {
   let minibatch: Minibatch | undefined;
   let order: Int32Array | undefined;

@@ -18,6 +18,8 @@ export const trainOptionsSchema = z.object({
   warmStartShare: z.coerce.number().min(0).max(1).default(0.75),
   warmStartLearningRate: z.coerce.number().positive().default(3e-3),
   warmStartEpochs: z.coerce.number().int().min(1).default(3),
+  /** Entropy bonus while learning from hindsight, falling to `entropyWeight`: it keeps a choice that looked bad early from being lost. */
+  warmStartEntropyWeight: z.coerce.number().min(0).default(0.02),
   /** Share of random moves while learning from hindsight, so that states a good policy avoids are learned too. */
   exploration: z.coerce.number().min(0).max(1).default(0.1),
   learningRate: z.coerce.number().positive().default(3e-4),

@@ -32,7 +32,7 @@ import { createA2cUpdate } from './a2c.ts';
 import { type Adam, createAdam } from './adam.ts';
 import { evaluatePolicy, meanOutcome } from './evaluate.ts';
 import { createGradientNetwork } from './gradient-network.ts';
-import { createHindsightUpdate } from './hindsight.ts';
+import { createHindsightUpdate, type HindsightOptions } from './hindsight.ts';
 import type { EvaluationRow, TrainingCurvePoint, ValidationPoint } from './inspection.ts';
 import { defaultLagrangianOptions, type Lagrangian, updateLagrangian } from './lagrangian.ts';
 import type { Learner, Update, UpdateResult } from './learner.ts';
@@ -107,7 +107,8 @@ export async function train(input: TrainInput): Promise<Checkpoint> {
     network,
     uniform: () => 0,
   };
-  const hindsight = createHindsightUpdate({ ...options, epochs: options.warmStartEpochs, moveHead: 1 });
+  const warmStart: HindsightOptions = { ...options, epochs: options.warmStartEpochs, moveHead: 1 };
+  const hindsight = createHindsightUpdate(warmStart);
   const algorithm: Update = options.algorithm === 'ppo' ? createPpoUpdate(options) : createA2cUpdate(options);
   const stepsPerRollout = options.lanes * options.rolloutSteps;
   const rollouts = Math.ceil(options.environmentSteps / stepsPerRollout);
@@ -138,6 +139,8 @@ export async function train(input: TrainInput): Promise<Checkpoint> {
         const learningRate = isWarm
           ? options.warmStartLearningRate * (1 - 0.95 * (rollout / warmRollouts))
           : options.learningRate * (1 - 0.95 * ((rollout - warmRollouts) / (rollouts - warmRollouts)));
+        const warmShare = Math.min(1, rollout / warmRollouts);
+        warmStart.entropyWeight = options.warmStartEntropyWeight * (1 - warmShare) + options.entropyWeight * warmShare;
         const update = (isWarm ? hindsight : algorithm)(learner, collector.buffer, learningRate);
         run.environmentSteps += stepsPerRollout;
         run.seconds = (performance.now() - startedAt) / 1000;

@@ -199,11 +199,15 @@ export function createLoadTracker(lanes: number, intervalSeconds: number): LoadT
       out[at++] = Math.exp(-sinceRise / 1800);
       out[at++] = Math.exp(-(second - fallSecond[lane]) / 300);
       const rhythmic = riseCount[lane] > 1 && riseInterval[lane] > 0;
-      // 0 just after a rise, 1 when the next one is due.
-      out[at++] = rhythmic ? Math.min(2, (sinceRise + horizon[lane]) / riseInterval[lane]) : 0;
-      out[at++] = rhythmic
-        ? Math.exp((-3 * riseDeviation[lane]) / riseInterval[lane]) * Math.min(1, riseCount[lane] / 4)
+      // 0 just after a rise, 1 when the next one is due; counts only as far as the rhythm has been regular, so that it
+      // fades on a lane that once had rises and is calm now.
+      const regularity = rhythmic
+        ? Math.exp((-3 * riseDeviation[lane]) / riseInterval[lane]) *
+          Math.min(1, riseCount[lane] / 4) *
+          Math.exp(-Math.max(0, sinceRise / riseInterval[lane] - 1.5))
         : 0;
+      out[at++] = rhythmic ? regularity * Math.min(2, (sinceRise + horizon[lane]) / riseInterval[lane]) : 0;
+      out[at++] = regularity;
     },
   };
 }

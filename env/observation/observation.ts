@@ -115,7 +115,8 @@ export function createObservationBuilder(options: ObservationOptions): Observati
       out[at++] = loop.breaches[i];
       out[at++] = (loop.ranks[i] - 1) / Math.max(1, metricNames.length - 1);
       out[at++] = Math.exp((loop.lastReactionSecond[i] - second) / 300);
-      out[at++] = loop.recentReactions[i] / 10;
+      // The last 10 stay the last 10 for days in calm traffic; what they say fades with their age.
+      out[at++] = (loop.recentReactions[i] / 10) * Math.exp((loop.lastReactionSecond[i] - second) / 1800);
     }
     const served = capacity.fast[lane];
     const logCapacity = (groupSize: number) => {

@@ -67,8 +67,13 @@ export interface EpisodeSourceOptions {
   randomisation?: Partial<RandomisationOptions>;
 }
 
-/** Seeds of generated training traces start here; evaluation draws use small seeds, so the two never meet. */
+/** Generated training traces take their seeds from 2^19 ones that start here; evaluation draws keep clear of them, so the two never meet. */
 export const trainingTraceSeed = 1_000_000;
+
+/** Seed of the i-th trace in the pool of a training run. */
+export function poolTraceSeed(seed: number, i: number): number {
+  return trainingTraceSeed + (mixSeed(seed, i) >>> 13);
+}
 
 export function createEpisodeSource(options: EpisodeSourceOptions): EpisodeSource {
   const { app, tickSeconds, seed, families = workloadFamilies, poolSize = 160 } = options;
@@ -79,7 +84,7 @@ export function createEpisodeSource(options: EpisodeSourceOptions): EpisodeSourc
     Array.from({ length: poolSize }, (_, i) =>
       generateTrace({
         family: families[i % families.length],
-        seed: trainingTraceSeed + (mixSeed(seed, i) >>> 12),
+        seed: poolTraceSeed(seed, i),
         nominalLoad: level,
       }),
     );

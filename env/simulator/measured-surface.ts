@@ -150,8 +150,10 @@ function buildTable(rows: readonly Knot[][]): SurfaceTable {
 /** Index of the knot whose segment holds `load`, for at least one replica. */
 function findKnot(table: SurfaceTable, replicas: number, load: number): number {
   const row = replicas - 1;
-  const bucket = (load * table.bucketScale[row]) | 0;
-  let knot = table.buckets[row * bucketCount + (bucket < bucketCount ? bucket : bucketCount - 1)];
+  const scaled = load * table.bucketScale[row];
+  // Compared before it is cut to an integer: a load of billions would overflow 32 bits.
+  const bucket = scaled < bucketCount ? scaled | 0 : bucketCount - 1;
+  let knot = table.buckets[row * bucketCount + bucket];
   const last = table.firstKnot[replicas] - 1;
   while (knot < last && table.knots[(knot + 1) * fieldsPerKnot] <= load) knot++;
   return knot;

@@ -19,17 +19,26 @@ export function parseTrace(text: string, name: string, origin: string): Trace {
   const fail = (line: number, what: string): never => {
     throw new UserError('TRACE_INVALID', `${origin}, line ${line}: ${what}`);
   };
-  let rows: string[][];
+  let rows: { record: string[]; info: { lines: number } }[];
   try {
-    rows = parse(text, { skip_empty_lines: true, trim: true, relax_column_count: true, bom: true });
+    // With `info`, since skipped lines must not shift the line numbers of errors.
+    const records: unknown = parse(text, {
+      skip_empty_lines: true,
+      trim: true,
+      relax_column_count: true,
+      bom: true,
+      info: true,
+    });
+    rows = records as typeof rows;
   } catch (cause) {
     throw new UserError('TRACE_INVALID', `${origin}: not a CSV file (${(cause as Error).message})`, { cause });
   }
-  if (rows[0]?.join(',') !== header) fail(1, `the header must be "${header}", found "${rows[0]?.join(',') ?? ''}"`);
+  const found = rows[0]?.record.join(',') ?? '';
+  if (found !== header) fail(rows[0]?.info.lines ?? 1, `the header must be "${header}", found "${found}"`);
   const seconds: number[] = [];
   const rps: number[] = [];
-  for (const [i, row] of rows.slice(1).entries()) {
-    const line = i + 2;
+  for (const [i, { record: row, info }] of rows.slice(1).entries()) {
+    const line = info.lines;
     if (row.length !== 2) fail(line, `needs 2 columns, found ${row.length}`);
     const [second, rate] = row.map((field) => (field === '' ? Number.NaN : Number(field)));
     if (!Number.isFinite(second)) fail(line, `second "${row[0]}" is not a number`);
@@ -42,7 +51,7 @@ export function parseTrace(text: string, name: string, origin: string): Trace {
     seconds.push(second);
     rps.push(rate);
   }
-  if (seconds.length < 2) fail(rows.length, 'a trace needs at least two rows (the last one ends it)');
+  if (seconds.length < 2) fail(rows.at(-1)?.info.lines ?? 1, 'a trace needs at least two rows (the last one ends it)');
   return { name, seconds, rps };
 }
 

@@ -1,0 +1,16 @@
+/** Every benchmark by the name that `--only` takes; each runs in a process of its own. */
+import { environmentBenchmark } from './environment.ts';
+import { a2cBenchmark, ppoBenchmark } from './learners.ts';
+import type { Benchmark } from './measurement.ts';
+import { simulatorBenchmark } from './simulator.ts';
+import { timeToBeatBenchmark } from './time-to-beat.ts';
+import { updateBenchmarks } from './update.ts';
+
+export const benchmarks: readonly Benchmark[] = [
+  simulatorBenchmark,
+  environmentBenchmark,
+  ppoBenchmark,
+  a2cBenchmark,
+  ...updateBenchmarks,
+  timeToBeatBenchmark,
+];
