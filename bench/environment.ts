@@ -19,7 +19,7 @@ export const environmentBenchmark: Benchmark = {
       const ofBatch: Measurement[] = [];
       for (const lanes of batches) ofBatch.push(await stepRate(app, lanes, options));
       const [single, ...larger] = ofBatch;
-      measurements.push(single, ...larger.map((measurement) => against(measurement, 'batch 1', single)));
+      measurements.push(single, ...larger.map((measurement) => against(measurement, 'single', single)));
     }
     return measurements;
   },
@@ -41,7 +41,7 @@ async function stepRate(appName: string, lanes: number, options: BenchmarkOption
   const actions = new Int32Array(lanes * choices.length);
   return measureRate({
     ...options,
-    name: `environment ${appName}, batch ${lanes}`,
+    name: `env ${appName}, batch ${lanes}`,
     unit: 'steps/s',
     itemsPerCall: lanes,
     work() {

@@ -14,8 +14,8 @@ import type { AppModel } from '../env/apps/app-model.ts';
 import { loadApp } from '../env/apps/load-app.ts';
 import { setPointMoves } from '../env/deliberative-action.ts';
 import { defaultRewardWeights, type IntervalTotals, rewardTerms } from '../env/reward/reward.ts';
-import { groupCapacities } from '../env/simulator/create-kernel.ts';
-import { defaultRandomisation, nominalLoad, trainingTraceSeed } from '../env/simulator/episodes.ts';
+import { createGroupDemand } from '../env/simulator/create-kernel.ts';
+import { defaultRandomisation, trainingTraceSeed } from '../env/simulator/episodes.ts';
 import { createSimulator, defaultLaneParameters, defaultTickSeconds } from '../env/simulator/simulator.ts';
 import { generateTrace, workloadFamilies } from '../env/workload/families.ts';
 import { formatTrace, loadPerTick, parseTrace, type Trace } from '../env/workload/trace.ts';
@@ -49,14 +49,17 @@ const trainingTraces = Array.from({ length: Number(values['training-traces']) },
   generateTrace({
     family: workloadFamilies[i % workloadFamilies.length],
     seed: trainingTraceSeed + i,
-    nominalLoad: nominalLoad(app),
+    nominalLoad: app.nominalLoad,
   }),
 );
 const heldOut = heldOutTraces({ app, perFamily: 1 });
 await writeTraces(join(values.out, 'train'), trainingTraces);
 await writeTraces(join(values.out, 'held-out'), heldOut);
 await writeFile(join(values.out, 'check.csv'), playFixedMoves(app, heldOut[0]));
-await writeFile(join(values.out, 'environment.json'), `${JSON.stringify(await describeEnvironment(app, heldOut), null, 2)}\n`);
+await writeFile(
+  join(values.out, 'environment.json'),
+  `${JSON.stringify(await describeEnvironment(app, heldOut), null, 2)}\n`,
+);
 
 async function writeTraces(folder: string, traces: readonly Trace[]): Promise<void> {
   await mkdir(folder, { recursive: true });
@@ -82,8 +85,8 @@ async function describeEnvironment(app: AppModel, traces: readonly Trace[]) {
     maxReplicas: app.maxGroupSize,
     moves: setPointMoves,
     /** Requests/s within the SLA at 1, 2, 3 … replicas. */
-    capacities: Array.from(groupCapacities(app)),
-    nominalLoad: nominalLoad(app),
+    capacities: Array.from(createGroupDemand(app).capacities),
+    nominalLoad: app.nominalLoad,
     nominalPods,
     loadScale: defaultRandomisation.loadScale,
     rewardWeights: { ...defaultRewardWeights, violation: scoreViolationWeight },

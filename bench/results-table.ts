@@ -15,8 +15,8 @@ export function formatFigure(value: number | null | undefined): string {
 
 export function formatResults(measurements: readonly Measurement[]): string {
   const table = new Table({
-    head: ['benchmark', 'median', 'spread', 'unit', '× baseline', 'required'],
-    colWidths: [34, 9, 17, 13, 13, 8],
+    head: ['benchmark', 'median', 'spread', 'unit', '× baseline', 'must be'],
+    colWidths: [32, 9, 17, 13, 13, 9],
     colAligns: ['left', 'right', 'right', 'left', 'left', 'right'],
     wordWrap: true,
     style: { head: [], border: [], compact: true },

@@ -1,7 +1,6 @@
 /** Service-ticks per second of the simulator driven bare: metrics out and unchanged replicas in on every third tick. */
 import type { AppModel, MeasuredServing } from '../env/apps/app-model.ts';
 import { loadApp } from '../env/apps/load-app.ts';
-import { nominalLoad } from '../env/simulator/episodes.ts';
 import { createSimulator, defaultLaneParameters, defaultTickSeconds } from '../env/simulator/simulator.ts';
 import { generateTrace, workloadFamilies } from '../env/workload/families.ts';
 import { loadPerTick } from '../env/workload/trace.ts';
@@ -29,7 +28,7 @@ export const simulatorBenchmark: Benchmark = {
         if (name === 'frontend' && lanes === batches[batches.length - 1]) {
           measurement.required = { value: requiredAtLargestBatch, is: 'at least' };
         }
-        measurements.push(baseline ? against(measurement, 'objects', baseline) : measurement);
+        measurements.push(baseline ? against(measurement, 'plain', baseline) : measurement);
       }
     }
     return measurements;
@@ -38,7 +37,7 @@ export const simulatorBenchmark: Benchmark = {
 
 /** Offered load of every lane at each of an hour's ticks: one trace per family, each lane at its own time of the day. */
 function loadTable(app: AppModel, lanes: number): Float32Array[] {
-  const level = nominalLoad(app);
+  const level = app.nominalLoad;
   const traces = workloadFamilies.map((family) =>
     loadPerTick(generateTrace({ family, seed: 1, nominalLoad: level }), defaultTickSeconds),
   );
@@ -82,7 +81,7 @@ function objectRate(app: AppModel, serving: MeasuredServing, options: BenchmarkO
   const simulation = createObjectSimulation(app, serving.curves, app.minGroupSize);
   return measureRate({
     ...options,
-    name: `an object per ${app.name}, batch 1`,
+    name: `plain objects, ${app.name}, batch 1`,
     unit,
     itemsPerCall: ticksPerCall,
     work() {

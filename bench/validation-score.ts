@@ -1,7 +1,6 @@
 /** One number for a policy on the held-out traces, the same for Duoloop and its peers. */
 import type { AppModel } from '../env/apps/app-model.ts';
 import { createNeededGroupSize } from '../env/simulator/create-kernel.ts';
-import { nominalLoad } from '../env/simulator/episodes.ts';
 import { trainOptionsSchema } from '../training/options.ts';
 
 /** Price of violating all the time, in nominal applications' worth of pods: what training starts from. */
@@ -17,5 +16,5 @@ export function validationScore(
 
 /** Pods of an application with one service at its nominal load, as in the environment's reward. */
 export function nominalPodsOf(app: AppModel): number {
-  return createNeededGroupSize(app)(nominalLoad(app), 1, 0);
+  return createNeededGroupSize(app)(app.nominalLoad, 1, 0);
 }

@@ -3,7 +3,6 @@ import type { AppModel } from '../env/apps/app-model.ts';
 import { holdChoice, setPointMoves } from '../env/deliberative-action.ts';
 import { createObservationBuilder } from '../env/observation/observation.ts';
 import { createDraw } from '../env/random.ts';
-import { nominalLoad } from '../env/simulator/episodes.ts';
 import { createSimulator, defaultLaneParameters } from '../env/simulator/simulator.ts';
 import { type Checkpoint, checkpointNormalisation, networkShape } from '../policies/actor-critic/checkpoint.ts';
 import { logSoftmax } from '../policies/actor-critic/categorical.ts';
@@ -14,6 +13,8 @@ import { checkpointPolicy } from '../policies/two-loop.ts';
 import { evaluatePolicy, meanOutcome } from './evaluate.ts';
 import type { CheckpointDifference, DecisionMap, Inspection, ObservationImportance } from './inspection.ts';
 import { heldOutTraces } from './trace-sets.ts';
+import { resolveTunedPolicy } from './tune.ts';
+import { createValidation } from './validation.ts';
 
 export interface NamedCheckpoint {
   path: string;
@@ -31,7 +32,7 @@ export async function inspectCheckpoint(app: AppModel, here: NamedCheckpoint, th
   const visited = await visitedObservations(app, here);
   const { resume, seeds, observationNames, normalisation } = document;
   const curve = document.trainingCurve;
-  const rival = document.evaluation.find((row) => row.policy === 'hpa-tuned');
+  const rival = await createValidation(app)(await resolveTunedPolicy('hpa-tuned', app, () => {}));
   return {
     identity: {
       path: here.path,
@@ -55,9 +56,7 @@ export async function inspectCheckpoint(app: AppModel, here: NamedCheckpoint, th
     },
     trainingCurve: curve,
     validation: document.validation,
-    validationBaseline: rival
-      ? { policy: rival.policy, violationPercent: rival.violationPercent, meanReplicas: rival.meanReplicas }
-      : null,
+    validationBaseline: { policy: rival.policy, violationPercent: rival.violationPercent, meanReplicas: rival.meanReplicas },
     decisionMap: decisionMap(app, here.checkpoint),
     permutationImportance: permutationImportance(here.checkpoint, visited),
     evaluation: document.evaluation.map((row) => (row.policy === 'checkpoint:this' ? { ...row, policy: `checkpoint:${here.path}` } : row)),
@@ -79,7 +78,7 @@ function moveProbabilities(decider: Decider, raises: number): Float32Array {
 /** What the policy would do after ten steady minutes at every load and group size. */
 function decisionMap(app: AppModel, checkpoint: Checkpoint): DecisionMap {
   const { document } = checkpoint;
-  const highest = nominalLoad(app) * 3;
+  const highest = app.nominalLoad * 3;
   const loads = Array.from({ length: mapColumns }, (_, i) => (highest * (i + 1)) / mapColumns);
   const replicas = Array.from({ length: app.maxGroupSize - app.minGroupSize + 1 }, (_, i) => app.minGroupSize + i);
   const lanes = loads.length * replicas.length;

@@ -32,14 +32,20 @@ export const trainOptionsSchema = z.object({
   valueWeight: z.coerce.number().min(0).default(0.5),
   maxGradientNorm: z.coerce.number().positive().default(0.5),
   maxKl: z.coerce.number().positive().default(0.05),
-  /** Share of time above the SLA that the Lagrangian aims at, percent. */
-  violationTargetPercent: z.coerce.number().positive().default(0.5),
-  violationWeight: z.coerce.number().positive().default(20),
+  /**
+   * Share of time above the SLA that the Lagrangian aims at, percent; 0 takes `autoTargetShare` of what the tuned HPA has
+   * on the validation traces, so that nobody has to know a good figure beforehand.
+   */
+  violationTargetPercent: z.coerce.number().min(0).default(0),
+  violationWeight: z.coerce.number().positive().default(15),
   /** Keeps `violationWeight` as it is. */
   fixedViolationWeight: z.coerce.boolean().default(false),
   /** Which halves of the action are learned. */
   learns: z.enum(['both', 'ranks', 'set-points']).default('both'),
 });
+
+/** Well below what is to be beaten, since violations on other traffic scatter, and since most of what an HPA has can be avoided. */
+export const autoTargetShare = 0.3;
 
 export type TrainOptions = z.infer<typeof trainOptionsSchema>;
 

@@ -1,6 +1,6 @@
 /** The traces for each purpose. Their seeds never meet, so nothing that a policy was trained or selected on is claimed as a result. */
 import type { AppModel } from '../env/apps/app-model.ts';
-import { nominalLoad, trainingTraceSeed } from '../env/simulator/episodes.ts';
+import { trainingTraceSeed } from '../env/simulator/episodes.ts';
 import { evaluationFamilies, generateTrace, type WorkloadFamily } from '../env/workload/families.ts';
 import type { Trace } from '../env/workload/trace.ts';
 
@@ -15,10 +15,9 @@ interface DrawOptions {
 }
 
 function drawTraces({ app, perFamily, families = evaluationFamilies, durationSeconds }: DrawOptions, seed: number): Trace[] {
-  const level = nominalLoad(app);
   return families.flatMap((family) =>
     Array.from({ length: perFamily }, (_, i) =>
-      generateTrace({ family, seed: seed + i, nominalLoad: level, durationSeconds }),
+      generateTrace({ family, seed: seed + i, nominalLoad: app.nominalLoad, durationSeconds }),
     ),
   );
 }

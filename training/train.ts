@@ -26,20 +26,19 @@ import type { TensorLibrary } from '../policies/actor-critic/tensor-backend.ts';
 import { createReactiveLoop } from '../policies/reactive/batched-loop.ts';
 import { agentLoopSpec } from '../policies/reactive/default-specs.ts';
 import type { LoopSpec } from '../policies/reactive/loop-spec.ts';
-import type { Policy } from '../policies/policy.ts';
 import { checkpointPolicy } from '../policies/two-loop.ts';
 import { createA2cUpdate } from './a2c.ts';
 import { type Adam, createAdam } from './adam.ts';
-import { evaluatePolicy, meanOutcome } from './evaluate.ts';
 import { createGradientNetwork } from './gradient-network.ts';
 import { createHindsightUpdate, type HindsightOptions } from './hindsight.ts';
-import type { EvaluationRow, TrainingCurvePoint, ValidationPoint } from './inspection.ts';
+import type { TrainingCurvePoint, ValidationPoint } from './inspection.ts';
 import { defaultLagrangianOptions, type Lagrangian, updateLagrangian } from './lagrangian.ts';
 import type { Learner, Update, UpdateResult } from './learner.ts';
-import type { TrainOptions } from './options.ts';
+import { autoTargetShare, type TrainOptions } from './options.ts';
 import { createPpoUpdate } from './ppo.ts';
 import { createRolloutCollector, type RolloutSummary } from './rollout.ts';
-import { validationTraces } from './trace-sets.ts';
+import { resolveTunedPolicy } from './tune.ts';
+import { createValidation } from './validation.ts';
 
 export interface TrainInput {
   app: AppModel;
@@ -69,12 +68,8 @@ export interface TrainProgress {
   validation: ValidationPoint | null;
 }
 
-const validationHours = 6;
-const validationReleases = [
-  { second: 0, factor: 1 },
-  { second: 2 * 3600, factor: 0.75 },
-  { second: 4 * 3600, factor: 1.25 },
-];
+/** A target of 0 % would let the price of violations rise without end. */
+const leastTargetPercent = 0.1;
 
 /** Runs to the end, or to the last segment before an abort. Throws UserError when what is to be resumed does not fit. */
 export async function train(input: TrainInput): Promise<Checkpoint> {
@@ -113,13 +108,16 @@ export async function train(input: TrainInput): Promise<Checkpoint> {
   const stepsPerRollout = options.lanes * options.rolloutSteps;
   const rollouts = Math.ceil(options.environmentSteps / stepsPerRollout);
   const warmRollouts = Math.round(rollouts * options.warmStartShare);
+  const validate = createValidation(app);
+  const rival = options.violationTargetPercent > 0 ? undefined : await resolveTunedPolicy('hpa-tuned', app, () => {});
   const lagrangianOptions = {
     ...defaultLagrangianOptions,
-    targetPercent: options.violationTargetPercent,
+    targetPercent: rival
+      ? Math.max(leastTargetPercent, autoTargetShare * (await validate(rival)).violationPercent)
+      : options.violationTargetPercent,
     rate: 0.35,
     smoothing: 0.5,
   };
-  const validation = validationTraces({ app, perFamily: 2, durationSeconds: validationHours * 3600 });
   const startedAt = performance.now() - run.seconds * 1000;
   const document = (): CheckpointDocument => describe(input, loop, env, run, collector.returnScale.moments);
   let last: Checkpoint = snapshot(run, document());
@@ -160,7 +158,7 @@ export async function train(input: TrainInput): Promise<Checkpoint> {
       }
       run.segment++;
       run.trainingCurve.push(sums.point(run, env.weights.violation));
-      const { violationPercent, meanReplicas } = await validate(app, livePolicy(snapshot(run, document())), validation);
+      const { violationPercent, meanReplicas } = await validate(livePolicy(snapshot(run, document())));
       run.validation.push({ environmentSteps: run.environmentSteps, seconds: run.seconds, violationPercent, meanReplicas });
       // The first policies are all over the place; their violations say nothing about the price.
       if (!options.fixedViolationWeight && run.segment > 2) updateLagrangian(run.lagrangian, violationPercent, lagrangianOptions);
@@ -305,13 +303,6 @@ function snapshot(run: Run, document: CheckpointDocument): Checkpoint {
   document.weights = { sha256: hashBytes(weights), bytes: weights.byteLength };
   if (document.resume) document.resume.optimizerSha256 = hashBytes(encodeFloats(optimizer));
   return { document, parameters, optimizer };
-}
-
-/** Mean over the validation traces, played once with the application as calibrated and once with two releases that change it. */
-async function validate(app: AppModel, policy: Policy, traces: readonly Trace[]): Promise<EvaluationRow> {
-  const steady = await evaluatePolicy(policy, { app, traces });
-  const changing = await evaluatePolicy(policy, { app, traces, capacity: validationReleases });
-  return meanOutcome('policy', [...steady, ...changing]);
 }
 
 const livePolicy = (checkpoint: Checkpoint) => checkpointPolicy({ name: 'policy', origin: 'in training', checkpoint });

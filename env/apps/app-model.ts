@@ -82,6 +82,11 @@ const serviceSchema = z.strictObject({
   ratio: positive.default(1),
 });
 
+const percent = positive.max(100);
+const thresholdsSchema = z
+  .strictObject({ cpuHighPercent: percent, cpuLowPercent: percent, memoryHighPercent: percent, memoryLowPercent: percent })
+  .refine((t) => t.cpuLowPercent < t.cpuHighPercent && t.memoryLowPercent < t.memoryHighPercent, 'a low threshold must be below its high one');
+
 export const appModelSchema = z
   .strictObject({
     version: z.literal(appModelVersion),
@@ -89,6 +94,8 @@ export const appModelSchema = z
     description: z.string(),
     source: z.string(),
     slaP95Milliseconds: positive,
+    /** The application's usual load, requests/s: level 1 of synthetic workloads, whose peaks are about three times as high. */
+    nominalLoad: positive,
     /** Seconds from ordering a pod until it is ready. */
     coldStartSeconds: nonNegative,
     /** Age of the newest measurement that a controller can see, seconds. */
@@ -97,6 +104,8 @@ export const appModelSchema = z
     metricAveragingSeconds: nonNegative,
     minGroupSize: z.int().min(1).default(1),
     maxGroupSize: z.int().min(1),
+    /** What the application's owner would set in its loop, where the general defaults do not fit. */
+    thresholds: thresholdsSchema.optional(),
     services: z.array(serviceSchema).min(1).max(64),
     serving: z.discriminatedUnion('kind', [measuredServingSchema, queueingServingSchema]),
   })

@@ -71,9 +71,6 @@ describe('an app model', () => {
     ['a call back', teastore, (app) => (app.serving.calls[0] = { from: 4, to: 1, perVisit: 1 }), 'no cycles'],
     ['a call to no service', teastore, (app) => (app.serving.calls[0] = { from: 0, to: 9, perVisit: 1 }), 'no cycles'],
     ['an unknown way of serving', teastore, (app) => (app.serving.kind = 'guess'), 'kind'],
-    ['a group that may be larger at least than at most', frontend, (app) => (app.minGroupSize = 16), 'maxGroupSize'],
-    ['a service that needs more pods than it may have', teastore, (app) => (app.services[0].minReplicas = 99), 'maxReplicas'],
-    ['two services of one name', teastore, (app) => (app.services[1].name = 'webui'), 'webui'],
   ];
   it.each(broken)('with %s is refused, and the message names it', (_what, document, spoil, message) => {
     const copy = structuredClone(document);

@@ -37,21 +37,6 @@ export interface Episode {
   readonly plain: boolean;
 }
 
-/** The load at which a group of a fifth of its largest size is needed: level 1 of the synthetic workloads. */
-export function nominalLoad(app: AppModel): number {
-  const needed = createNeededGroupSize(app);
-  const size = Math.max(1, Math.round(app.maxGroupSize / 5));
-  let [low, high] = [0, 1];
-  while (needed(high, 1, 0) <= size && high < 1e9) high *= 2;
-  for (let i = 0; i < 40; i++) {
-    const middle = (low + high) / 2;
-    if (needed(middle, 1, 0) <= size) low = middle;
-    else high = middle;
-  }
-  // Level 1 is the mean: peaks of two to three times it fit the largest group.
-  return low * 0.78;
-}
-
 export interface EpisodeSource {
   next(seed: number): Episode;
 }
@@ -78,14 +63,13 @@ export function poolTraceSeed(seed: number, i: number): number {
 export function createEpisodeSource(options: EpisodeSourceOptions): EpisodeSource {
   const { app, tickSeconds, seed, families = workloadFamilies, poolSize = 160 } = options;
   const randomisation = { ...defaultRandomisation, ...options.randomisation };
-  const level = nominalLoad(app);
   const traces =
     options.traces ??
     Array.from({ length: poolSize }, (_, i) =>
       generateTrace({
         family: families[i % families.length],
         seed: poolTraceSeed(seed, i),
-        nominalLoad: level,
+        nominalLoad: app.nominalLoad,
       }),
     );
   const pool = traces.map((trace) => loadPerTick(trace, tickSeconds));

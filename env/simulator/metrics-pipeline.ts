@@ -59,25 +59,18 @@ export function createMetricsPipeline(options: MetricsPipelineOptions): MetricsP
   const noise = new Float32Array(lanes);
   const gapProbability = new Float32Array(lanes); // per tick
   const gapTicks = new Int32Array(lanes);
-  const gapEndTick = new Float64Array(lanes);
-  const firstTick = new Float64Array(lanes);
-  const lastObserved = new Float64Array(lanes);
+  // Ticks as integers: the remainder of a double, which finds a tick's place in the ring, costs a call.
+  const gapEndTick = new Int32Array(lanes);
+  const firstTick = new Int32Array(lanes);
+  const lastObserved = new Int32Array(lanes);
 
-  /** Mean of a history over the window that ends at `tick`; `from` is the episode's first tick. */
-  function average(
-    values: Float32Array,
-    stride: number,
-    i: number,
-    tick: number,
-    from: number,
-    window: number,
-  ): number {
-    if (window === 1) return values[(tick % ring) * stride + i];
+  /** Mean of a history over the last `count` ticks up to the one at `slot` of the ring. */
+  function average(values: Float32Array, stride: number, i: number, slot: number, count: number): number {
+    if (count === 1) return values[slot * stride + i];
     let sum = 0;
-    let count = 0;
-    for (let t = tick; t > tick - window && t >= from; t--) {
-      sum += values[(t % ring) * stride + i];
-      count++;
+    for (let k = 0, at = slot; k < count; k++) {
+      sum += values[at * stride + i];
+      at = at === 0 ? ring - 1 : at - 1;
     }
     return sum / count;
   }
@@ -126,21 +119,24 @@ export function createMetricsPipeline(options: MetricsPipelineOptions): MetricsP
       const gone = missing(lane, tick);
       const from = firstTick[lane];
       // Before the trace the application was steady under its first load, so its first tick stands for the past.
-      const at = Math.max(from, tick - lagTicks[lane]);
-      const window = windowTicks[lane];
+      const lagged = tick - lagTicks[lane];
+      const at = lagged > from ? lagged : from;
+      const slot = at % ring;
+      const known = at - from + 1;
+      const count = windowTicks[lane] < known ? windowTicks[lane] : known;
       const loud = noise[lane] > 0;
-      let value = gone ? Number.NaN : average(history.load, lanes, lane, at, from, window);
+      let value = gone ? Number.NaN : average(history.load, lanes, lane, slot, count);
       metrics.load[lane] = loud ? noisy(lane, value) : value;
-      value = gone ? Number.NaN : average(history.p95, lanes, lane, at, from, window);
+      value = gone ? Number.NaN : average(history.p95, lanes, lane, slot, count);
       metrics.p95Milliseconds[lane] = loud ? noisy(lane, value) : value;
       for (let service = 0; service < services; service++) {
         const i = service * lanes + lane;
-        value = gone ? Number.NaN : average(history.requests, size, i, at, from, window);
+        value = gone ? Number.NaN : average(history.requests, size, i, slot, count);
         metrics.requestsPerSecond[i] = loud ? noisy(lane, value) : value;
-        value = gone ? Number.NaN : average(history.cpu, size, i, at, from, window);
+        value = gone ? Number.NaN : average(history.cpu, size, i, slot, count);
         metrics.cpuPercent[i] = loud ? noisy(lane, value) : value;
-        metrics.memory[i] = gone ? Number.NaN : average(history.memory, size, i, at, from, window);
-        metrics.measuredReady[i] = tick <= from ? pods.ready[i] : history.ready[(at % ring) * size + i];
+        metrics.memory[i] = gone ? Number.NaN : average(history.memory, size, i, slot, count);
+        metrics.measuredReady[i] = tick <= from ? pods.ready[i] : history.ready[slot * size + i];
       }
     },
   };

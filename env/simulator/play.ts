@@ -53,7 +53,10 @@ export function playTraces(options: PlayOptions): PlayOutcome[] {
     app,
     lanes,
     tickSeconds,
-    maxColdStartSeconds: parameters.coldStartSeconds * Math.max(1, parameters.slowStartFactor),
+    maxColdStartSeconds: Math.max(
+      parameters.coldStartSeconds * Math.max(1, parameters.slowStartFactor),
+      parameters.graceSeconds,
+    ),
     maxMetricDelaySeconds: parameters.metricLagSeconds + parameters.metricAveragingSeconds,
   });
   for (let lane = 0; lane < lanes; lane++) {

@@ -7,10 +7,11 @@ export interface PodFleet {
   /** Ready and pending pods. Per service. */
   readonly desired: Int32Array;
   readonly ready: Int32Array;
+  /** Throws RangeError when the parameters ask for a longer start or grace than the rings hold. */
   resetLane(lane: number, parameters: LaneParameters, tickSeconds: number): void;
   /** Pods due become ready; faults take pods away. */
   startTick(tick: number): void;
-  /** Orders or removes pods until desired is `wanted` within the services' bounds; pending pods leave first, youngest first. */
+  /** Orders or removes pods until desired is `wanted` within the services' bounds; pending pods leave first, those furthest from ready before the others. */
   scaleTo(wanted: Int32Array, tick: number, totals: LaneTotals): void;
   /** Adds this tick's pods to `podTicks`. */
   bill(podTicks: Float64Array, memorySize: Float32Array, memoryCostShare: number): void;
@@ -20,7 +21,7 @@ interface PodFleetOptions {
   app: AppModel;
   lanes: number;
   random: LaneRandom;
-  /** Length of the rings: the longest start in ticks, plus one. */
+  /** Length of the rings: the longest start or grace in ticks, plus one. */
   maxTicks: number;
 }
 
@@ -44,7 +45,7 @@ export function createPodFleet({ app, lanes, random, maxTicks }: PodFleetOptions
   function order(i: number, lane: number, count: number, tick: number): void {
     let ticks = coldTicks[lane];
     if (slowProbability[lane] > 0 && random.uniform(lane) < slowProbability[lane]) {
-      ticks = Math.min(maxTicks, Math.ceil(ticks * slowFactor[lane]));
+      ticks = Math.ceil(ticks * slowFactor[lane]);
     }
     if (ticks === 0) ready[i] += count;
     else starting[((tick + ticks) % ring) * size + i] += count;
@@ -85,11 +86,15 @@ export function createPodFleet({ app, lanes, random, maxTicks }: PodFleetOptions
     desired,
     ready,
     resetLane(lane, parameters, tickSeconds) {
-      const ticksOf = (seconds: number) => Math.min(maxTicks, Math.ceil(seconds / tickSeconds));
+      const ticksOf = (seconds: number) => Math.ceil(seconds / tickSeconds);
       coldTicks[lane] = ticksOf(parameters.coldStartSeconds);
       graceTicks[lane] = ticksOf(parameters.graceSeconds);
       slowProbability[lane] = parameters.slowStartProbability;
       slowFactor[lane] = parameters.slowStartFactor;
+      const longest = slowProbability[lane] > 0 ? Math.ceil(coldTicks[lane] * slowFactor[lane]) : 0;
+      if (Math.max(longest, coldTicks[lane], graceTicks[lane]) > maxTicks) {
+        throw new RangeError(`cold start or grace of lane ${lane} exceeds the simulator's maxColdStartSeconds`);
+      }
       lossPerTick[lane] = (parameters.podLossesPerHour * tickSeconds) / 3600;
       anyLoss ||= lossPerTick[lane] > 0;
       anyGrace ||= graceTicks[lane] > 0;

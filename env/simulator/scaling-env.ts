@@ -10,7 +10,7 @@ import type { ReactiveLoop } from '../ports.ts';
 import { mixSeed } from '../random.ts';
 import { defaultRewardWeights, type IntervalTotals, type RewardWeights, rewardTerms } from '../reward/reward.ts';
 import { createNeededGroupSize } from './create-kernel.ts';
-import { createEpisodeSource, type Episode, type EpisodeSourceOptions, nominalLoad } from './episodes.ts';
+import { createEpisodeSource, type Episode, type EpisodeSourceOptions } from './episodes.ts';
 import { createSimulator, defaultTickSeconds, type Simulator } from './simulator.ts';
 
 export interface ScalingEnvOptions {
@@ -72,7 +72,7 @@ export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
   const builder = createObservationBuilder({ app, lanes, metricNames: loop.state.metricNames, intervalSeconds });
   const weights: RewardWeights = { ...defaultRewardWeights, ...options.reward };
   const needed = createNeededGroupSize(app);
-  const nominalSize = needed(nominalLoad(app), 1, 0);
+  const nominalSize = needed(app.nominalLoad, 1, 0);
   const nominalPods = app.services.reduce(
     (sum, { ratio, minReplicas, maxReplicas }) =>
       sum + Math.min(maxReplicas, Math.max(minReplicas, Math.ceil(ratio * nominalSize - 1e-9))),

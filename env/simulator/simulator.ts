@@ -61,7 +61,7 @@ export interface SimulatorOptions {
   app: AppModel;
   lanes: number;
   tickSeconds?: number;
-  /** Upper bounds for what lanes may ask for; they size the ring buffers. */
+  /** Upper bounds for what lanes may ask for; they size the ring buffers. A slow start and the grace count as cold starts. */
   maxColdStartSeconds?: number;
   maxMetricDelaySeconds?: number;
 }
@@ -200,17 +200,18 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     endTick() {
       kernel.tick(second, load, capacity, pods.ready, memorySize, truth);
       const p95 = truth.p95Milliseconds;
+      const { ticks, violationTicks, violationDepth } = totals;
       for (let lane = 0; lane < lanes; lane++) {
-        totals.ticks[lane]++;
+        ticks[lane]++;
+        second[lane] += tickSeconds;
         const excess = p95[lane] / slaP95 - 1;
         if (excess > 0) {
-          totals.violationTicks[lane]++;
-          totals.violationDepth[lane] += excess < 1 ? excess : 1;
+          violationTicks[lane]++;
+          violationDepth[lane] += excess < 1 ? excess : 1;
         }
       }
       pods.bill(totals.podTicks, memorySize, memoryCostShare);
       pipeline.record(tick);
-      for (let lane = 0; lane < lanes; lane++) second[lane] += tickSeconds;
       tick++;
     },
   };

@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { loadApp } from '../apps/load-app.ts';
 import { defineCommand } from '../command.ts';
 import { refuseExistingFolder, writeFileWhole } from '../files.ts';
-import { nominalLoad } from '../simulator/episodes.ts';
 import { evaluationFamilies, generateTrace, type WorkloadFamily, workloadFamilies } from './families.ts';
 import { formatTrace } from './trace.ts';
 
@@ -29,7 +28,7 @@ export const command = defineCommand({
     mean: z.coerce.number().positive().optional(),
   }),
   async run({ out, family, seed, count, hours, app, mean }, context) {
-    const level = mean ?? nominalLoad(await loadApp(app));
+    const level = mean ?? (await loadApp(app)).nominalLoad;
     await refuseExistingFolder(out, '--out');
     for (const name of family) {
       for (let i = 0; i < count; i++) {

@@ -25,8 +25,8 @@ export function defaultLoopSpec(app: AppModel): LoopSpec {
         name: 'cpu',
         rank: 2,
         thresholds: [
-          { kind: 'superior', value: 75, reaction: { horizontal: { by: '10%' } } },
-          { kind: 'inferior', value: 40, reaction: { horizontal: { by: -1 } } },
+          { kind: 'superior', value: app.thresholds?.cpuHighPercent ?? 75, reaction: { horizontal: { by: '10%' } } },
+          { kind: 'inferior', value: app.thresholds?.cpuLowPercent ?? 40, reaction: { horizontal: { by: -1 } } },
         ],
       },
       ...memoryMetric(app, 3),
@@ -76,8 +76,8 @@ function memoryMetric(app: AppModel, rank: number): LoopSpecInput['metrics'] {
       name: 'memory',
       rank,
       thresholds: [
-        { kind: 'superior', value: 85, reaction: resize(0.25) },
-        { kind: 'inferior', value: 40, reaction: resize(-0.25) },
+        { kind: 'superior', value: app.thresholds?.memoryHighPercent ?? 85, reaction: resize(0.25) },
+        { kind: 'inferior', value: app.thresholds?.memoryLowPercent ?? 40, reaction: resize(-0.25) },
       ],
     },
   ];
