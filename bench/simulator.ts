@@ -81,7 +81,7 @@ function objectRate(app: AppModel, serving: MeasuredServing, options: BenchmarkO
   const simulation = createObjectSimulation(app, serving.curves, app.minGroupSize);
   return measureRate({
     ...options,
-    name: `plain objects, ${app.name}, batch 1`,
+    name: `plain objects ${app.name}`,
     unit,
     itemsPerCall: ticksPerCall,
     work() {

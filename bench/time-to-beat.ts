@@ -30,6 +30,12 @@ export interface RaceMark {
   meanReplicas: number;
 }
 
+export interface RaceResult {
+  marks: RaceMark[];
+  /** Of the training process. */
+  peakMegabytes: number;
+}
+
 export const timeToBeatBenchmark: Benchmark = {
   name: 'time-to-beat',
   description:
@@ -44,11 +50,11 @@ export const timeToBeatBenchmark: Benchmark = {
       baselines.push({ name, violationPercent, meanReplicas });
     }
     const seeds = quick ? [1] : [1, 2, 3, 4, 5];
-    const races: RaceMark[][] = [];
+    const races: RaceResult[] = [];
     for (const seed of seeds) races.push(await race({ app: app.name, seed, baselines }));
     const nominalPods = nominalPodsOf(app);
-    return baselines.map(({ name, violationPercent, meanReplicas }): Measurement => {
-      const marks = races.flat().filter((mark) => mark.baseline === name);
+    const times = baselines.map(({ name, violationPercent, meanReplicas }): Measurement => {
+      const marks = races.flatMap(({ marks }) => marks).filter((mark) => mark.baseline === name);
       const scores = marks.map((mark) => validationScore(mark, nominalPods));
       const note =
         `${marks.length} of ${seeds.length} seeds got there; ${name} has ${violationPercent.toFixed(2)} % at ` +
@@ -60,20 +66,28 @@ export const timeToBeatBenchmark: Benchmark = {
       );
       return { ...measurement, required: { value: requiredSeconds, is: 'at most' }, note };
     });
+    return [
+      ...times,
+      summarise(
+        'peak memory, training',
+        'MB',
+        races.map(({ peakMegabytes }) => peakMegabytes),
+      ),
+    ];
   },
 };
 
 /** Trains one seed in a process of its own. */
-function race(task: RaceTask): Promise<RaceMark[]> {
+function race(task: RaceTask): Promise<RaceResult> {
   return new Promise((resolve, reject) => {
     const child = fork(new URL('./train-until-better.ts', import.meta.url), [JSON.stringify(task)]);
-    let marks: RaceMark[] | undefined;
+    let result: RaceResult | undefined;
     child.once('message', (message) => {
-      marks = message as RaceMark[];
+      result = message as RaceResult;
     });
     child.once('error', reject);
     child.once('exit', (code) => {
-      if (code === 0 && marks) resolve(marks);
+      if (code === 0 && result) resolve(result);
       else reject(new Error(`training seed ${task.seed} ended with exit code ${code}`));
     });
   });

@@ -7,7 +7,7 @@ import { evaluatePolicy, meanOutcome } from '../training/evaluate.ts';
 import { trainOptionsSchema } from '../training/options.ts';
 import { heldOutTraces } from '../training/trace-sets.ts';
 import { train } from '../training/train.ts';
-import type { RaceMark, RaceTask } from './time-to-beat.ts';
+import type { RaceMark, RaceResult, RaceTask } from './time-to-beat.ts';
 
 const task: RaceTask = JSON.parse(process.argv[2]);
 const app = await loadApp(task.app);
@@ -36,4 +36,5 @@ await train({
     if (marks.length === task.baselines.length) ahead.abort();
   },
 });
-process.send?.(marks);
+const result: RaceResult = { marks, peakMegabytes: process.resourceUsage().maxRSS / 1024 };
+process.send?.(result);

@@ -27,6 +27,9 @@ export async function refuseExistingFolder(folder: string, option: string): Prom
     throw new UserError('FOLDER_UNUSABLE', `${option} ${folder}: ${(cause as Error).message}`, { cause });
   }
   if (entries.length > 0) {
-    throw new UserError('FOLDER_EXISTS', `${option} ${folder} exists and is not empty; name another folder, or remove it first`);
+    throw new UserError(
+      'FOLDER_EXISTS',
+      `${option} ${folder} exists and is not empty; name another folder, or remove it first`,
+    );
   }
 }

@@ -3,8 +3,8 @@ import type { AppModel } from '../env/apps/app-model.ts';
 import { actionHeads, holdChoice, noRaiseChoice, proposeChoice } from '../env/deliberative-action.ts';
 import { createObservationBuilder } from '../env/observation/observation.ts';
 import type { FleetController, ReactiveLoop } from '../env/ports.ts';
-import { checkpointDecider, type Decider } from './actor-critic/decider.ts';
 import { type Checkpoint, readCheckpoint } from './actor-critic/checkpoint.ts';
+import { checkpointDecider, type Decider } from './actor-critic/decider.ts';
 import type { Policy } from './policy.ts';
 import { createReactiveLoop } from './reactive/batched-loop.ts';
 import { wholeTicks } from './reactive/reactive-policy.ts';
@@ -78,7 +78,12 @@ export function checkpointPolicy({ name, origin, checkpoint, mask, onDecision }:
     createController({ app, lanes, tickSeconds, coldStartSeconds, metricLagSeconds }) {
       const loop = createReactiveLoop({ spec: wholeTicks(document.loop, tickSeconds), app, lanes });
       const { metricNames } = loop.state;
-      const { names } = createObservationBuilder({ app, lanes: 1, metricNames, intervalSeconds: document.intervalSeconds });
+      const { names } = createObservationBuilder({
+        app,
+        lanes: 1,
+        metricNames,
+        intervalSeconds: document.intervalSeconds,
+      });
       const heads = actionHeads(metricNames).map((head) => head.choices.length);
       return createTwoLoopController({
         app,

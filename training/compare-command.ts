@@ -7,10 +7,10 @@ import { UserError } from '../env/errors.ts';
 import { refuseExistingFolder, writeFileWhole } from '../env/files.ts';
 import { parseCapacity } from '../env/simulator/capacity.ts';
 import { readTrace } from '../env/workload/trace.ts';
-import { resolveTunedPolicy } from './tune.ts';
 import { comparePolicy, formatSeries, seriesFileName } from './compare.ts';
 import type { ComparisonRow, ComparisonSeries } from './comparison.ts';
 import { createProgress } from './report/progress.ts';
+import { resolveTunedPolicy } from './tune.ts';
 
 const seconds = z.coerce.number().min(0).max(3600);
 
@@ -21,9 +21,16 @@ export const command = defineCommand({
     'duoloop compare --app frontend --trace day.csv --policy hpa --capacity 0:1,28800:0.7,57600:1.3',
   ],
   options: [
-    { flags: '--app <name>', description: 'a shipped app model (frontend, teastore, boutique, boutique-moving) or its JSON file' },
+    {
+      flags: '--app <name>',
+      description: 'a shipped app model (frontend, teastore, boutique, boutique-moving) or its JSON file',
+    },
     { flags: '--trace <file...>', description: 'trace CSV (second,rps); repeatable' },
-    { flags: '--policy <name...>', description: 'hpa, hpa-measured, hpa-tuned, rps-tuned, reactive, last-ten, random-group, forecast, oracle or checkpoint:DIR; repeatable' },
+    {
+      flags: '--policy <name...>',
+      description:
+        'hpa, hpa-measured, hpa-tuned, rps-tuned, reactive, last-ten, random-group, forecast, oracle or checkpoint:DIR; repeatable',
+    },
     { flags: '--cold-start <seconds>', description: 'seconds until a pod is ready, instead of the app model’s' },
     { flags: '--metric-lag <seconds>', description: 'age of the newest measurement, instead of the app model’s' },
     { flags: '--capacity <schedule>', description: 'second:factor,… : what a pod can serve from that second on' },
@@ -31,7 +38,10 @@ export const command = defineCommand({
     { flags: '--json <file>', description: 'writes the rows; - is stdout' },
     { flags: '--series <folder>', description: 'writes <trace>.<policy>.csv, a row a tick' },
     { flags: '--html <file>', description: 'writes a report with charts that opens offline' },
-    { flags: '--no-frontiers', description: 'leaves the baselines’ whole frontiers out of the report, which is faster' },
+    {
+      flags: '--no-frontiers',
+      description: 'leaves the baselines’ whole frontiers out of the report, which is faster',
+    },
   ],
   schema: z.object({
     app: z.string(),
@@ -49,14 +59,24 @@ export const command = defineCommand({
   async run(input, context) {
     const app = await loadApp(input.app);
     const traces = await Promise.all(input.trace.map(readTrace));
-    refuseRepeats('--trace', traces.map((trace) => trace.name));
+    refuseRepeats(
+      '--trace',
+      traces.map((trace) => trace.name),
+    );
     refuseRepeats('--policy', input.policy);
     const capacity = input.capacity === undefined ? [] : parseCapacity(input.capacity);
     if (input.series !== undefined) await refuseExistingFolder(input.series, '--series');
     const policies = [];
     // Every name is resolved before the first one runs, so that a typing error costs no time.
     for (const name of input.policy) policies.push(await resolveTunedPolicy(name, app, context.log));
-    const options = { app, traces, capacity, seed: input.seed, coldStartSeconds: input.coldStart, metricLagSeconds: input.metricLag };
+    const options = {
+      app,
+      traces,
+      capacity,
+      seed: input.seed,
+      coldStartSeconds: input.coldStart,
+      metricLagSeconds: input.metricLag,
+    };
     const rows: ComparisonRow[] = [];
     const series: ComparisonSeries[] = [];
     const progress = createProgress({ title: 'compare', total: policies.length, unit: 'policies' });
@@ -83,7 +103,14 @@ export const command = defineCommand({
     }
     if (input.html !== undefined) {
       const { writeComparisonPage } = await import('./report/write-comparison.ts');
-      await writeComparisonPage(input.html, { rows, series, options, frontiers: input.frontiers, command: context.commandLine, log: context.log });
+      await writeComparisonPage(input.html, {
+        rows,
+        series,
+        options,
+        frontiers: input.frontiers,
+        command: context.commandLine,
+        log: context.log,
+      });
       context.log(`report: ${input.html}`);
     }
     return 0;
@@ -93,5 +120,8 @@ export const command = defineCommand({
 function refuseRepeats(option: string, names: readonly string[]): void {
   const repeated = names.find((name, i) => names.indexOf(name) !== i);
   if (repeated === undefined) return;
-  throw new UserError('REPEATED', `${option} names ${repeated} twice; results go by that name, so give it once (rename the file, for a trace)`);
+  throw new UserError(
+    'REPEATED',
+    `${option} names ${repeated} twice; results go by that name, so give it once (rename the file, for a trace)`,
+  );
 }

@@ -1,17 +1,17 @@
 /** Runs policies on the same traces and collects rows, series and frontiers. */
 import type { AppModel } from '../env/apps/app-model.ts';
 import type { CapacityChange } from '../env/simulator/capacity.ts';
-import type { Simulator } from '../env/simulator/simulator.ts';
-import { loadPerTick, type Trace } from '../env/workload/trace.ts';
-import type { Policy } from '../policies/policy.ts';
-import { oracleFrontier } from '../policies/oracle/frontier.ts';
-import { createGroupDemand } from '../env/simulator/create-kernel.ts';
 import { capacityPerTick } from '../env/simulator/capacity.ts';
+import { createGroupDemand } from '../env/simulator/create-kernel.ts';
+import type { Simulator } from '../env/simulator/simulator.ts';
 import { defaultTickSeconds } from '../env/simulator/simulator.ts';
+import { loadPerTick, type Trace } from '../env/workload/trace.ts';
+import type { Tuned } from '../policies/hpa/tuned.ts';
+import { oracleFrontier } from '../policies/oracle/frontier.ts';
+import type { Policy } from '../policies/policy.ts';
 import type { ComparisonRow, ComparisonSeries, Frontier } from './comparison.ts';
 import { type EvaluationOptions, evaluatePolicy, meanOutcome } from './evaluate.ts';
 import { sweeps } from './tune.ts';
-import type { Tuned } from '../policies/hpa/tuned.ts';
 
 /** One service of one policy on one trace, tick by tick. */
 export interface ServiceSeries {
@@ -40,10 +40,16 @@ export async function comparePolicy(policy: Policy, options: EvaluationOptions):
   const stepSeconds = defaultTickSeconds;
   const series = traces.map((trace) => emptySeries(app, trace, policy.name, stepSeconds));
   const onTick = (tick: number, simulator: Simulator) => {
-    for (const [lane, record] of series.entries()) if (tick < record.rps.length) recordTick(record, simulator, lane, tick);
+    for (const [lane, record] of series.entries())
+      if (tick < record.rps.length) recordTick(record, simulator, lane, tick);
   };
   const outcomes = await evaluatePolicy(policy, { ...options, onTick });
-  const rows = outcomes.map((outcome, i) => ({ app: app.name, trace: traces[i].name, policy: policy.name, ...outcome }));
+  const rows = outcomes.map((outcome, i) => ({
+    app: app.name,
+    trace: traces[i].name,
+    policy: policy.name,
+    ...outcome,
+  }));
   return { rows, series };
 }
 
@@ -93,7 +99,9 @@ function recordTick(record: RecordedSeries, { load, truth, pods, lanes }: Simula
 export function formatSeries(series: RecordedSeries): string {
   const several = series.services.length > 1;
   const columns = ['second', 'rps', 'desired', 'ready', 'p95', 'cpu'];
-  const extra = several ? series.services.flatMap(({ service }) => columns.slice(1).map((column) => `${service}.${column}`)) : [];
+  const extra = several
+    ? series.services.flatMap(({ service }) => columns.slice(1).map((column) => `${service}.${column}`))
+    : [];
   const short = (value: number) => Number(value.toFixed(4));
   const lines = [[...columns, ...extra].join(',')];
   for (let tick = 0; tick < series.rps.length; tick++) {
@@ -129,12 +137,19 @@ export async function compareFrontiers(options: EvaluationOptions, tuned: Tuned)
     const behavior = tuned.policies[name]?.behavior ?? 'kubernetes-default';
     const points = [];
     for (const value of grid) {
-      const { violationPercent, meanReplicas } = meanOutcome(name, await evaluatePolicy(policyFor([value], behavior), options));
+      const { violationPercent, meanReplicas } = meanOutcome(
+        name,
+        await evaluatePolicy(policyFor([value], behavior), options),
+      );
       points.push({ value, violationPercent, meanReplicas });
     }
     frontiers.push({ label: name, parameter, points });
   }
-  frontiers.push({ label: 'oracle', parameter: 'pod-ticks that a violation may save', points: foresightPoints(app, traces, capacity, options) });
+  frontiers.push({
+    label: 'oracle',
+    parameter: 'pod-ticks that a violation may save',
+    points: foresightPoints(app, traces, capacity, options),
+  });
   return frontiers;
 }
 
@@ -146,7 +161,11 @@ function foresightPoints(
 ): Frontier['points'] {
   const futures = traces.map((trace) => {
     const loads = loadPerTick(trace, defaultTickSeconds);
-    return { loads, capacity: capacityPerTick(capacity, loads.length, defaultTickSeconds), tickSeconds: defaultTickSeconds };
+    return {
+      loads,
+      capacity: capacityPerTick(capacity, loads.length, defaultTickSeconds),
+      tickSeconds: defaultTickSeconds,
+    };
   });
   return oracleFrontier({ app, demand: createGroupDemand(app), futures, coldStartSeconds });
 }

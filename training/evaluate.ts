@@ -4,8 +4,8 @@ import { type CapacityChange, capacityPerTick } from '../env/simulator/capacity.
 import { type PlayOutcome, playTraces } from '../env/simulator/play.ts';
 import { defaultTickSeconds, type Simulator } from '../env/simulator/simulator.ts';
 import { loadPerTick, type Trace } from '../env/workload/trace.ts';
-import type { EvaluationRow } from './inspection.ts';
 import type { Policy } from '../policies/policy.ts';
+import type { EvaluationRow } from './inspection.ts';
 
 export interface EvaluationOptions {
   app: AppModel;

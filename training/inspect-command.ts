@@ -30,14 +30,22 @@ export const command = defineCommand({
   }),
   async run(input, context) {
     const here = { path: input.checkpoint, checkpoint: await readCheckpoint(input.checkpoint) };
-    const there = input.against === undefined ? undefined : { path: input.against, checkpoint: await readCheckpoint(input.against) };
+    const there =
+      input.against === undefined
+        ? undefined
+        : { path: input.against, checkpoint: await readCheckpoint(input.against) };
     const trainedOn = here.checkpoint.document.app;
     const app = await loadApp(input.app ?? trainedOn.name);
     if (there && there.checkpoint.document.app.name !== app.name) {
-      throw new UserError('CHECKPOINT_APP', `--against ${input.against} was trained on ${there.checkpoint.document.app.name}, ${input.checkpoint} on ${app.name}; compare checkpoints of one application`);
+      throw new UserError(
+        'CHECKPOINT_APP',
+        `--against ${input.against} was trained on ${there.checkpoint.document.app.name}, ${input.checkpoint} on ${app.name}; compare checkpoints of one application`,
+      );
     }
     if (appHash(app) !== trainedOn.hash) {
-      context.log(`note: app model ${app.name} has changed since this checkpoint was trained; what it does is shown on today's model`);
+      context.log(
+        `note: app model ${app.name} has changed since this checkpoint was trained; what it does is shown on today's model`,
+      );
     }
     const inspection = await inspectCheckpoint(app, here, there);
     checkInspection(inspection);

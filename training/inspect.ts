@@ -4,14 +4,14 @@ import { holdChoice, setPointMoves } from '../env/deliberative-action.ts';
 import { createObservationBuilder } from '../env/observation/observation.ts';
 import { createDraw } from '../env/random.ts';
 import { createSimulator, defaultLaneParameters } from '../env/simulator/simulator.ts';
-import { type Checkpoint, checkpointNormalisation, networkShape } from '../policies/actor-critic/checkpoint.ts';
 import { logSoftmax } from '../policies/actor-critic/categorical.ts';
+import { type Checkpoint, checkpointNormalisation, networkShape } from '../policies/actor-critic/checkpoint.ts';
 import { createDecider, type Decider } from '../policies/actor-critic/decider.ts';
-import { shuffle } from './rollout-buffer.ts';
 import { createReactiveLoop } from '../policies/reactive/batched-loop.ts';
 import { checkpointPolicy } from '../policies/two-loop.ts';
 import { evaluatePolicy, meanOutcome } from './evaluate.ts';
 import type { CheckpointDifference, DecisionMap, Inspection, ObservationImportance } from './inspection.ts';
+import { shuffle } from './rollout-buffer.ts';
 import { heldOutTraces } from './trace-sets.ts';
 import { resolveTunedPolicy } from './tune.ts';
 import { createValidation } from './validation.ts';
@@ -27,7 +27,11 @@ const importanceRepeats = 3;
 const sampleHours = 12;
 
 /** Inspects `here`, and what sets it apart from `there` when that is given. */
-export async function inspectCheckpoint(app: AppModel, here: NamedCheckpoint, there?: NamedCheckpoint): Promise<Inspection> {
+export async function inspectCheckpoint(
+  app: AppModel,
+  here: NamedCheckpoint,
+  there?: NamedCheckpoint,
+): Promise<Inspection> {
   const { document, parameters } = here.checkpoint;
   const visited = await visitedObservations(app, here);
   const { resume, seeds, observationNames, normalisation } = document;
@@ -56,10 +60,16 @@ export async function inspectCheckpoint(app: AppModel, here: NamedCheckpoint, th
     },
     trainingCurve: curve,
     validation: document.validation,
-    validationBaseline: { policy: rival.policy, violationPercent: rival.violationPercent, meanReplicas: rival.meanReplicas },
+    validationBaseline: {
+      policy: rival.policy,
+      violationPercent: rival.violationPercent,
+      meanReplicas: rival.meanReplicas,
+    },
     decisionMap: decisionMap(app, here.checkpoint),
     permutationImportance: permutationImportance(here.checkpoint, visited),
-    evaluation: document.evaluation.map((row) => (row.policy === 'checkpoint:this' ? { ...row, policy: `checkpoint:${here.path}` } : row)),
+    evaluation: document.evaluation.map((row) =>
+      row.policy === 'checkpoint:this' ? { ...row, policy: `checkpoint:${here.path}` } : row,
+    ),
     difference: there ? await differenceBetween(app, here, there, visited) : null,
   };
 }
@@ -116,7 +126,12 @@ function decisionMap(app: AppModel, checkpoint: Checkpoint): DecisionMap {
       return setPointMoves.reduce<number>((sum, move, i) => sum + move * probabilities[i], 0);
     }),
   );
-  return { loads, replicas, expectedMove, conditions: 'ten minutes of steady load at this group size, capacity as calibrated, noon' };
+  return {
+    loads,
+    replicas,
+    expectedMove,
+    conditions: 'ten minutes of steady load at this group size, capacity as calibrated, noon',
+  };
 }
 
 /** Raw observations that the policy meets on held-out traffic, a sample of them. */
@@ -166,7 +181,13 @@ function permutationImportance(checkpoint: Checkpoint, visited: readonly Float32
     }
     const mean = changes.reduce((sum, change) => sum + change, 0) / changes.length;
     const deviation = Math.sqrt(changes.reduce((sum, change) => sum + (change - mean) ** 2, 0) / (changes.length - 1));
-    return { observation, scoreDrop: null, scoreDropDeviation: null, probabilityChange: mean, probabilityChangeDeviation: deviation };
+    return {
+      observation,
+      scoreDrop: null,
+      scoreDropDeviation: null,
+      probabilityChange: mean,
+      probabilityChangeDeviation: deviation,
+    };
   });
 }
 
@@ -179,11 +200,15 @@ async function differenceBetween(
   const [a, b] = [here.checkpoint.document, there.checkpoint.document];
   const comparable = a.observationNames.join() === b.observationNames.join();
   const names = [...new Set([...Object.keys(a.hyperparameters), ...Object.keys(b.hyperparameters)])];
-  const text = (document: typeof a, name: string) => (name in document.hyperparameters ? String(document.hyperparameters[name]) : null);
+  const text = (document: typeof a, name: string) =>
+    name in document.hyperparameters ? String(document.hyperparameters[name]) : null;
   const traces = heldOutTraces({ app, perFamily: 1 });
   const evaluate = async ({ checkpoint, path }: NamedCheckpoint) => {
     const name = `checkpoint:${path}`;
-    return meanOutcome(name, await evaluatePolicy(checkpointPolicy({ name, origin: path, checkpoint }), { app, traces }));
+    return meanOutcome(
+      name,
+      await evaluatePolicy(checkpointPolicy({ name, origin: path, checkpoint }), { app, traces }),
+    );
   };
   return {
     against: { path: there.path, algorithm: b.algorithm, createdAt: b.createdAt, sha256: b.weights.sha256 },
@@ -191,7 +216,9 @@ async function differenceBetween(
       .map((name) => ({ name, here: text(a, name), there: text(b, name) }))
       .filter((row) => row.here !== row.there),
     evaluation: comparable ? { here: await evaluate(here), there: await evaluate(there) } : null,
-    expectedMoveDifference: comparable ? mapDifference(decisionMap(app, here.checkpoint), decisionMap(app, there.checkpoint)) : null,
+    expectedMoveDifference: comparable
+      ? mapDifference(decisionMap(app, here.checkpoint), decisionMap(app, there.checkpoint))
+      : null,
     decisions: comparable ? decisionDifference(here.checkpoint, there.checkpoint, visited) : null,
   };
 }

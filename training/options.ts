@@ -6,7 +6,7 @@ export const trainOptionsSchema = z.object({
   algorithm: z.enum(['ppo', 'a2c']).default('ppo'),
   seed: z.coerce.number().int().min(0).default(1),
   /** Decisions of all lanes together. */
-  environmentSteps: z.coerce.number().int().min(1000).default(4_000_000),
+  environmentSteps: z.coerce.number().int().min(1).default(4_000_000),
   intervalSeconds: z.coerce.number().int().min(15).multipleOf(15).default(15),
   lanes: z.coerce.number().int().min(1).default(1024),
   /** Decisions of each lane per rollout. */

@@ -30,7 +30,9 @@ export function createPpoUpdate(options: PpoOptions): Update {
     const rows = Math.min(total, options.minibatchRows);
     const batch = minibatch ?? createMinibatch(buffer, rows);
     minibatch = batch;
-    order ??= Int32Array.from({ length: total }, (_, i) => i);
+    order ??= new Int32Array(total);
+    // From the same order each time, so that a resumed run shuffles as one that never stopped.
+    for (let i = 0; i < total; i++) order[i] = i;
     const result = { ...emptyStatistics(), gradientNorm: 0, updates: 0 };
     standardise(buffer.advantages);
     for (let epoch = 0; epoch < options.epochs; epoch++) {

@@ -1,7 +1,7 @@
 /** Scales rewards by the deviation of the discounted return (as Stable-Baselines3's VecNormalize does), so that one learning rate serves every price of a violation. */
 export interface ReturnScale {
-  /** Takes a step's rewards into account; a lane's return starts anew where its episode was cut off. */
-  update(rewards: Float32Array, truncated: Uint8Array): void;
+  /** Takes a step's rewards into account; a lane's return starts anew where its episode ended. */
+  update(rewards: Float32Array, terminated: Uint8Array, truncated: Uint8Array): void;
   /** Factor on rewards. */
   scale(): number;
   /** Forgets the running returns, not the moments. */
@@ -18,12 +18,12 @@ export function createReturnScale(lanes: number, discount: number): ReturnScale 
     restart() {
       returns.fill(0);
     },
-    update(rewards, truncated) {
+    update(rewards, terminated, truncated) {
       let sum = 0;
       let squares = 0;
       for (let lane = 0; lane < lanes; lane++) {
         const value = returns[lane] * discount + rewards[lane];
-        returns[lane] = truncated[lane] === 1 ? 0 : value;
+        returns[lane] = terminated[lane] === 1 || truncated[lane] === 1 ? 0 : value;
         sum += value;
         squares += value * value;
       }

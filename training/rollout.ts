@@ -1,5 +1,5 @@
 /** Collects rollouts: the policy acts on every lane, the environment answers, the buffer remembers. */
-import type { VectorStep } from '../env/contract.ts';
+import type { VectorEnv, VectorStep } from '../env/contract.ts';
 import { mixSeed } from '../env/random.ts';
 import { createLaneRandom } from '../env/simulator/lane-random.ts';
 import type { ScalingEnv } from '../env/simulator/scaling-env.ts';
@@ -11,7 +11,7 @@ import type { Learner } from './learner.ts';
 import { createReturnScale, type ReturnScale } from './return-scale.ts';
 import { createRolloutBuffer, type RolloutBuffer } from './rollout-buffer.ts';
 
-/** What a rollout was like, for logs and for the Lagrangian. */
+/** What a rollout was like, for logs and for the Lagrangian. In an environment that scales nothing all but the reward is NaN. */
 export interface RolloutSummary {
   meanReward: number;
   meanReplicas: number;
@@ -32,23 +32,31 @@ export interface RolloutCollector {
   collect(learner: Learner, normalisation: Normalisation, explore?: number): RolloutSummary;
 }
 
-export interface RolloutOptions {
-  env: ScalingEnv;
+export type RolloutOptions = {
   steps: number;
   discount: number;
   traceDecay: number;
-  /** What hindsight needs to know of the application; leave out to record no hindsight. */
-  hindsight?: { readonly podsOfSize: Float64Array; readonly capacities: Float64Array };
-}
+} & (
+  | {
+      /** Any environment can be learned in; what a scaling one tells besides goes into the summary. */
+      env: VectorEnv & Partial<Pick<ScalingEnv, 'lastStep' | 'plainLanes'>>;
+      hindsight?: undefined;
+    }
+  | {
+      env: ScalingEnv;
+      /** What hindsight needs to know of the application; leave out to record no hindsight. */
+      hindsight: { readonly podsOfSize: Float64Array; readonly capacities: Float64Array };
+    }
+);
 
 export function createRolloutCollector(options: RolloutOptions): RolloutCollector {
-  const { env, steps, discount, traceDecay, hindsight } = options;
+  const { env, steps, discount, traceDecay } = options;
   const { lanes } = env;
   const heads = env.actionHeads.map((head) => head.choices.length);
   const headCount = heads.length;
   const width = heads.reduce((sum, count) => sum + count, 0);
   const inputs = env.observationNames.length;
-  const buffer = createRolloutBuffer(steps, lanes, inputs, headCount, hindsight ? hindsightChoices : 0);
+  const buffer = createRolloutBuffer(steps, lanes, inputs, headCount, options.hindsight ? hindsightChoices : 0);
   const returnScale = createReturnScale(lanes, discount);
   const random = createLaneRandom(lanes);
   const logits = new Float32Array(lanes * width);
@@ -99,16 +107,7 @@ export function createRolloutCollector(options: RolloutOptions): RolloutCollecto
       returnScale.restart();
     },
     collect(learner, normalisation, explore = 0) {
-      const sums = {
-        reward: 0,
-        podTicks: 0,
-        violationTicks: 0,
-        plainTicks: 0,
-        plainViolationTicks: 0,
-        cost: 0,
-        violation: 0,
-        churn: 0,
-      };
+      const sums = createSums();
       for (let t = 0; t < steps; t++) {
         const row0 = t * lanes;
         const normalised = buffer.observations.subarray(row0 * inputs, (row0 + lanes) * inputs);
@@ -117,31 +116,19 @@ export function createRolloutCollector(options: RolloutOptions): RolloutCollecto
         learner.network.predict(normalised, lanes, logits, values);
         if (t > 0) fillNextValues(buffer, t - 1, values);
         act(t, explore);
-        if (hindsight) {
-          hindsightCosts(
-            env,
-            hindsight.podsOfSize,
-            hindsight.capacities,
-            buffer.hindsightCosts,
-            row0 * hindsightChoices,
-          );
+        if (options.hindsight) {
+          const { podsOfSize, capacities } = options.hindsight;
+          hindsightCosts(options.env, podsOfSize, capacities, buffer.hindsightCosts, row0 * hindsightChoices);
         }
         const step = env.step(actions);
-        returnScale.update(step.rewards, step.truncated);
+        observations = step.observations as Float32Array<ArrayBuffer>;
+        returnScale.update(step.rewards, step.terminated, step.truncated);
         const scale = returnScale.scale();
         for (let lane = 0; lane < lanes; lane++) {
           sums.reward += step.rewards[lane];
-          sums.cost += step.terms.cost[lane];
-          sums.violation += step.terms.violation[lane];
-          sums.churn += step.terms.churn[lane];
-          sums.podTicks += env.lastStep.podTicks[lane];
-          sums.violationTicks += env.lastStep.violationTicks[lane];
-          if (env.plainLanes[lane] === 1) {
-            sums.plainTicks += env.lastStep.ticks;
-            sums.plainViolationTicks += env.lastStep.violationTicks[lane];
-          }
           buffer.rewards[row0 + lane] = step.rewards[lane] * scale;
         }
+        addScaling(sums, env, step);
         buffer.terminated.set(step.terminated, row0);
         buffer.truncated.set(step.truncated, row0);
         bootstrapTruncated(step, row0, learner, normalisation);
@@ -152,18 +139,48 @@ export function createRolloutCollector(options: RolloutOptions): RolloutCollecto
       fillNextValues(buffer, steps - 1, values);
       generalisedAdvantages({ ...buffer, discount, traceDecay }, buffer.advantages, buffer.returns);
       const rows = steps * lanes;
-      const ticks = rows * env.lastStep.ticks;
       return {
         meanReward: sums.reward / rows,
-        meanReplicas: sums.podTicks / ticks,
-        violationPercent: (100 * sums.violationTicks) / ticks,
+        meanReplicas: sums.podTicks / sums.ticks,
+        violationPercent: (100 * sums.violationTicks) / sums.ticks,
         plainViolationPercent: (100 * sums.plainViolationTicks) / sums.plainTicks,
-        costTerm: sums.cost / rows,
-        violationTerm: sums.violation / rows,
-        churnTerm: sums.churn / rows,
+        costTerm: sums.cost / sums.scalingRows,
+        violationTerm: sums.violation / sums.scalingRows,
+        churnTerm: sums.churn / sums.scalingRows,
       };
     },
   };
+}
+
+const createSums = () => ({
+  reward: 0,
+  scalingRows: 0,
+  ticks: 0,
+  podTicks: 0,
+  violationTicks: 0,
+  plainTicks: 0,
+  plainViolationTicks: 0,
+  cost: 0,
+  violation: 0,
+  churn: 0,
+});
+
+function addScaling(sums: ReturnType<typeof createSums>, env: RolloutOptions['env'], { terms }: VectorStep): void {
+  const { lanes, lastStep, plainLanes } = env;
+  if (!lastStep || !plainLanes) return;
+  for (let lane = 0; lane < lanes; lane++) {
+    sums.cost += terms.cost[lane];
+    sums.violation += terms.violation[lane];
+    sums.churn += terms.churn[lane];
+    sums.podTicks += lastStep.podTicks[lane];
+    sums.violationTicks += lastStep.violationTicks[lane];
+    if (plainLanes[lane] === 1) {
+      sums.plainTicks += lastStep.ticks;
+      sums.plainViolationTicks += lastStep.violationTicks[lane];
+    }
+  }
+  sums.ticks += lanes * lastStep.ticks;
+  sums.scalingRows += lanes;
 }
 
 /** `values` are of the observations after step `t`; rows cut off there keep the value of their final observation. */

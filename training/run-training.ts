@@ -14,7 +14,7 @@ import type { TrainOptions } from './options.ts';
 import { createMetricsWriter } from './report/metrics-writer.ts';
 import { createProgress } from './report/progress.ts';
 import { heldOutTraces } from './trace-sets.ts';
-import { train, type TrainProgress } from './train.ts';
+import { type TrainProgress, train } from './train.ts';
 import { resolveTunedPolicy } from './tune.ts';
 
 export interface TrainingRun {
@@ -66,7 +66,11 @@ export async function runTraining(run: TrainingRun): Promise<{ checkpoint: Check
 }
 
 /** The policy and the baselines on two held-out traces of each family. */
-async function evaluateAgainstBaselines(app: AppModel, checkpoint: Checkpoint, log: (line: string) => void): Promise<EvaluationRow[]> {
+async function evaluateAgainstBaselines(
+  app: AppModel,
+  checkpoint: Checkpoint,
+  log: (line: string) => void,
+): Promise<EvaluationRow[]> {
   const traces = heldOutTraces({ app, perFamily: 2 });
   const policy = checkpointPolicy({ name: 'checkpoint:this', origin: 'just trained', checkpoint });
   const rows = [meanOutcome(policy.name, await evaluatePolicy(policy, { app, traces }))];
@@ -85,7 +89,15 @@ function progressFields({ phase, rollout, validation }: TrainProgress): Record<s
   };
 }
 
-function scalars({ rollout, update, validation, learningRate, violationWeight, environmentSteps, seconds }: TrainProgress): Record<string, number> {
+function scalars({
+  rollout,
+  update,
+  validation,
+  learningRate,
+  violationWeight,
+  environmentSteps,
+  seconds,
+}: TrainProgress): Record<string, number> {
   return {
     'rollout/reward': rollout.meanReward,
     'rollout/replicas': rollout.meanReplicas,

@@ -45,23 +45,37 @@ export const command = defineCommand({
     await refuseExistingFolder(out, '--out');
     const app = await loadApp(input.app);
     const { name: backend } = await loadTensorBackend();
-    const options = trainOptionsSchema.parse({ seed: input.seed, environmentSteps: input.steps ?? stepsByBackend[backend] });
+    const options = trainOptionsSchema.parse({
+      seed: input.seed,
+      environmentSteps: input.steps ?? stepsByBackend[backend],
+    });
     const folder = join(out, 'checkpoint');
-    context.log(`1/3  training on ${app.name}: ${options.environmentSteps.toLocaleString('en')} decisions under synthetic traffic`);
+    context.log(
+      `1/3  training on ${app.name}: ${options.environmentSteps.toLocaleString('en')} decisions under synthetic traffic`,
+    );
     const { finished } = await runTraining({ app, options, out: folder, context });
     if (!finished) {
-      context.log(`stopped; go on with: npm run duoloop -- train --app ${input.app} --resume ${folder} --out ${folder}`);
+      context.log(
+        `stopped; go on with: npm run duoloop -- train --app ${input.app} --resume ${folder} --out ${folder}`,
+      );
       return 1;
     }
     const policy = { ...(await loadCheckpointPolicy(folder)), name: 'checkpoint:checkpoint' };
-    const policies = [policy, ...(await Promise.all(baselines.map((name) => resolveTunedPolicy(name, app, context.log))))];
+    const policies = [
+      policy,
+      ...(await Promise.all(baselines.map((name) => resolveTunedPolicy(name, app, context.log)))),
+    ];
     const traces = heldOutTraces({ app, perFamily: 1, seed: 1 + input.seed });
     for (const trace of traces) await writeFileWhole(join(out, 'traces', `${trace.name}.csv`), formatTrace(trace));
 
     context.log('2/3  comparing on six days of unseen traffic');
     const scenarios = [
       { title: 'the application as trained', file: 'report.html', capacity: undefined },
-      { title: 'the application changes: a release makes pods 30 % weaker, the next 30 % stronger', file: 'report-releases.html', capacity: releases },
+      {
+        title: 'the application changes: a release makes pods 30 % weaker, the next 30 % stronger',
+        file: 'report-releases.html',
+        capacity: releases,
+      },
     ];
     for (const { title, file, capacity } of scenarios) {
       const options = { app, traces, capacity: capacity === undefined ? [] : parseCapacity(capacity) };
@@ -75,13 +89,22 @@ export const command = defineCommand({
       context.print(`\n${title}`);
       context.print(renderSummaryText(rows));
       await writeFileWhole(join(out, file.replace('html', 'json')), `${JSON.stringify(rows, null, 2)}\n`);
-      await writeComparisonPage(join(out, file), { rows, series, options, frontiers: true, command: compareCommandLine(app.name, out, traces, capacity), log: context.log });
+      await writeComparisonPage(join(out, file), {
+        rows,
+        series,
+        options,
+        frontiers: true,
+        command: compareCommandLine(app.name, out, traces, capacity),
+        log: context.log,
+      });
     }
 
     context.log('3/3  looking into the checkpoint');
     const inspection = await inspectCheckpoint(app, { path: folder, checkpoint: await readCheckpoint(folder) });
     await writeFileWhole(join(out, 'inspect.html'), renderInspectPage(inspection));
-    context.print(`\nOpen ${join(out, 'report.html')}, ${join(out, 'report-releases.html')} and ${join(out, 'inspect.html')}`);
+    context.print(
+      `\nOpen ${join(out, 'report.html')}, ${join(out, 'report-releases.html')} and ${join(out, 'inspect.html')}`,
+    );
     return 0;
   },
 });

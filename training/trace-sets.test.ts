@@ -11,7 +11,11 @@ const seedOf = (trace: Trace) => Number(trace.name.split('-').at(-1));
 it('no run trains on a trace that a policy is selected, tuned or judged on', () => {
   // 1,000 a family are far more than anybody draws.
   const options = { app, perFamily: 1000, families: ['constant' as const], durationSeconds: 60 };
-  const sets = { heldOut: heldOutTraces(options), tuning: tuningTraces(options), validation: validationTraces(options) };
+  const sets = {
+    heldOut: heldOutTraces(options),
+    tuning: tuningTraces(options),
+    validation: validationTraces(options),
+  };
   const seeds = Object.values(sets).flatMap((traces) => traces.map(seedOf));
   expect(new Set(seeds).size).toBe(3000);
   fc.assert(

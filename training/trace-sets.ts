@@ -14,7 +14,10 @@ interface DrawOptions {
   durationSeconds?: number;
 }
 
-function drawTraces({ app, perFamily, families = evaluationFamilies, durationSeconds }: DrawOptions, seed: number): Trace[] {
+function drawTraces(
+  { app, perFamily, families = evaluationFamilies, durationSeconds }: DrawOptions,
+  seed: number,
+): Trace[] {
   return families.flatMap((family) =>
     Array.from({ length: perFamily }, (_, i) =>
       generateTrace({ family, seed: seed + i, nominalLoad: app.nominalLoad, durationSeconds }),

@@ -6,8 +6,8 @@ import { UserError } from '../env/errors.ts';
 import { refuseExistingFolder } from '../env/files.ts';
 import { readTrace } from '../env/workload/trace.ts';
 import { readCheckpoint } from '../policies/actor-critic/checkpoint.ts';
-import { runTraining } from './run-training.ts';
 import { optionsOf, type TrainOptions, trainOptionsSchema } from './options.ts';
+import { runTraining } from './run-training.ts';
 
 export const command = defineCommand({
   examples: [
@@ -19,14 +19,20 @@ export const command = defineCommand({
   options: [
     { flags: '--app <name>', description: 'a shipped app model or its JSON file' },
     { flags: '--out <folder>', description: 'where the checkpoint and the metrics go' },
-    { flags: '--traces <file...>', description: 'own traffic to train on (trace CSV) instead of the synthetic families' },
+    {
+      flags: '--traces <file...>',
+      description: 'own traffic to train on (trace CSV) instead of the synthetic families',
+    },
     { flags: '--algorithm <name>', description: 'ppo (the default) or a2c' },
     { flags: '--seed <n>', description: 'seed of everything that is random' },
     { flags: '--steps <n>', description: 'decisions of all lanes together' },
     { flags: '--violation-target <percent>', description: 'share of time above the SLA that training aims at' },
     { flags: '--env <kind>', description: 'sim: the simulator' },
     { flags: '--resume <folder>', description: 'goes on with the run that left this checkpoint, with its options' },
-    { flags: '--set <name=value...>', description: `any other option: ${Object.keys(trainOptionsSchema.shape).join(', ')}` },
+    {
+      flags: '--set <name=value...>',
+      description: `any other option: ${Object.keys(trainOptionsSchema.shape).join(', ')}`,
+    },
   ],
   schema: z.object({
     app: z.string(),
@@ -53,7 +59,10 @@ export const command = defineCommand({
       ...parseSettings(input.set),
     };
     if (resume && Object.values(asked).some((value) => value !== undefined)) {
-      throw new UserError('RESUME_OPTIONS', '--resume goes on with the options that the run began with; leave --algorithm, --seed, --steps, --violation-target and --set out');
+      throw new UserError(
+        'RESUME_OPTIONS',
+        '--resume goes on with the options that the run began with; leave --algorithm, --seed, --steps, --violation-target and --set out',
+      );
     }
     const options = resume ? optionsOf(resume.document) : parseOptions(asked);
     const { finished } = await runTraining({ app, options, traces, resume, out: input.out, context });

@@ -9,8 +9,8 @@ import type { AppModel } from '../env/apps/app-model.ts';
 import { appHash } from '../env/apps/load-app.ts';
 import { UserError } from '../env/errors.ts';
 import { createDemandModel } from '../env/observation/demand-model.ts';
-import { createScalingEnv, type ScalingEnv } from '../env/simulator/scaling-env.ts';
 import { createDraw, mixSeed } from '../env/random.ts';
+import { createScalingEnv, type ScalingEnv } from '../env/simulator/scaling-env.ts';
 import { formatTrace, type Trace } from '../env/workload/trace.ts';
 import {
   type Checkpoint,
@@ -159,9 +159,15 @@ export async function train(input: TrainInput): Promise<Checkpoint> {
       run.segment++;
       run.trainingCurve.push(sums.point(run, env.weights.violation));
       const { violationPercent, meanReplicas } = await validate(livePolicy(snapshot(run, document())));
-      run.validation.push({ environmentSteps: run.environmentSteps, seconds: run.seconds, violationPercent, meanReplicas });
+      run.validation.push({
+        environmentSteps: run.environmentSteps,
+        seconds: run.seconds,
+        violationPercent,
+        meanReplicas,
+      });
       // The first policies are all over the place; their violations say nothing about the price.
-      if (!options.fixedViolationWeight && run.segment > 2) updateLagrangian(run.lagrangian, violationPercent, lagrangianOptions);
+      if (!options.fixedViolationWeight && run.segment > 2)
+        updateLagrangian(run.lagrangian, violationPercent, lagrangianOptions);
       last = snapshot(run, document());
       await input.onSegment?.(last);
     }
@@ -221,13 +227,22 @@ function startRun({ app, options, resume }: TrainInput, shape: NetworkShape): Ru
   }
   const { document, parameters, optimizer } = resume;
   if (!document.resume || !optimizer) {
-    throw new UserError('RESUME_IMPOSSIBLE', 'this checkpoint has no optimizer.bin to resume from; train from the beginning');
+    throw new UserError(
+      'RESUME_IMPOSSIBLE',
+      'this checkpoint has no optimizer.bin to resume from; train from the beginning',
+    );
   }
   if (document.app.hash !== appHash(app)) {
-    throw new UserError('RESUME_APP', `this checkpoint was trained on another version of app model ${document.app.name}; train from the beginning`);
+    throw new UserError(
+      'RESUME_APP',
+      `this checkpoint was trained on another version of app model ${document.app.name}; train from the beginning`,
+    );
   }
   if (parameters.length !== layout.parameterCount) {
-    throw new UserError('RESUME_SHAPE', 'the observations have changed since this checkpoint was made; train from the beginning');
+    throw new UserError(
+      'RESUME_SHAPE',
+      'the observations have changed since this checkpoint was made; train from the beginning',
+    );
   }
   const { resume: state } = document;
   return {
@@ -253,7 +268,13 @@ function startRun({ app, options, resume }: TrainInput, shape: NetworkShape): Ru
 
 const orNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-function describe(input: TrainInput, loop: LoopSpec, env: ScalingEnv, run: Run, returnMoments: Run['returnMoments']): CheckpointDocument {
+function describe(
+  input: TrainInput,
+  loop: LoopSpec,
+  env: ScalingEnv,
+  run: Run,
+  returnMoments: Run['returnMoments'],
+): CheckpointDocument {
   const { app, options, traces } = input;
   const { hidden, seed, algorithm, intervalSeconds, ...hyperparameters } = options;
   const workload = createHash('sha256').update(`families ${JSON.stringify(app.name)} ${seed}`);

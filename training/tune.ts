@@ -4,8 +4,8 @@ import { appHash } from '../env/apps/load-app.ts';
 import type { Trace } from '../env/workload/trace.ts';
 import { forecastPolicy } from '../policies/forecast.ts';
 import { hpaPolicy, requestRatePolicy } from '../policies/hpa/policies.ts';
-import { type Evaluate, tune, tunePerService } from '../policies/hpa/tuning.ts';
 import { loadTuned, type Tuned, type TunedTargets } from '../policies/hpa/tuned.ts';
+import { type Evaluate, tune, tunePerService } from '../policies/hpa/tuning.ts';
 import type { Policy } from '../policies/policy.ts';
 import { resolvePolicy } from '../policies/registry.ts';
 import { evaluatePolicy, meanOutcome } from './evaluate.ts';
@@ -18,19 +18,22 @@ const behaviors = ['kubernetes-default', 'measured-project'] as const;
 export const sweeps = {
   'hpa-tuned': {
     parameter: 'CPU target, %',
-    grid: [30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90],
+    grid: [15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90],
     policyFor: (targets: readonly number[], behavior: TunedTargets['behavior']): Policy =>
       hpaPolicy({ cpuTargetPercent: targets, behavior }),
   },
   'rps-tuned': {
     parameter: 'share of a pod’s capacity',
-    grid: [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.91, 0.94, 0.97, 1, 1.02, 1.04, 1.06, 1.08, 1.1, 1.15, 1.2],
+    grid: [
+      0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.91, 0.94, 0.97, 1, 1.02, 1.04, 1.06, 1.08,
+      1.1, 1.15, 1.2,
+    ],
     policyFor: (targets: readonly number[], behavior: TunedTargets['behavior']): Policy =>
       requestRatePolicy({ loadFactor: targets, behavior }),
   },
   forecast: {
     parameter: 'share of a group’s capacity',
-    grid: [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15],
+    grid: [0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15],
     policyFor: (targets: readonly number[]): Policy => forecastPolicy({ loadFactor: targets[0] }),
   },
 } as const;
@@ -46,7 +49,11 @@ export function evaluateOn(app: AppModel, traces: readonly Trace[]): Evaluate {
  * The best target of each tunable baseline within a budget of 1 % violations on `traces`: one target for all services,
  * for both scaling behaviours, then (with several services) one per service by coordinate descent from there.
  */
-export async function tuneBaselines(app: AppModel, traces: readonly Trace[], log: (line: string) => void): Promise<Tuned> {
+export async function tuneBaselines(
+  app: AppModel,
+  traces: readonly Trace[],
+  log: (line: string) => void,
+): Promise<Tuned> {
   const evaluate = evaluateOn(app, traces);
   const tuned: Tuned = {
     app: app.name,
@@ -58,13 +65,22 @@ export async function tuneBaselines(app: AppModel, traces: readonly Trace[], log
   for (const [name, { grid, policyFor }] of Object.entries(sweeps) as [SweptPolicy, (typeof sweeps)[SweptPolicy]][]) {
     let chosen: TunedTargets | undefined;
     for (const behavior of name === 'forecast' ? behaviors.slice(0, 1) : behaviors) {
-      const { best, frontier } = await tune({ grid, policyFor: (value) => policyFor([value], behavior), evaluate, budgetPercent });
+      const { best, frontier } = await tune({
+        grid,
+        policyFor: (value) => policyFor([value], behavior),
+        evaluate,
+        budgetPercent,
+      });
       let targets = [best.value];
       let outcome: { violationPercent: number; meanReplicas: number } = best;
       if (app.services.length > 1 && name !== 'forecast') {
         const start = app.services.map(() => best.value);
         ({ targets, outcome } = await tunePerService({
-          grid, start, evaluate, budgetPercent, rounds: 1,
+          grid,
+          start,
+          evaluate,
+          budgetPercent,
+          rounds: 1,
           policyFor: (values) => policyFor(values, behavior),
         }));
       }
@@ -75,7 +91,9 @@ export async function tuneBaselines(app: AppModel, traces: readonly Trace[], log
     }
     if (chosen === undefined) continue;
     tuned.policies[name] = chosen;
-    log(`${name}: ${chosen.targets.join(', ')} (${chosen.behavior}): ${chosen.violationPercent.toFixed(2)} % at ${chosen.meanReplicas.toFixed(2)} replicas`);
+    log(
+      `${name}: ${chosen.targets.join(', ')} (${chosen.behavior}): ${chosen.violationPercent.toFixed(2)} % at ${chosen.meanReplicas.toFixed(2)} replicas`,
+    );
   }
   return tuned;
 }

@@ -84,8 +84,16 @@ const serviceSchema = z.strictObject({
 
 const percent = positive.max(100);
 const thresholdsSchema = z
-  .strictObject({ cpuHighPercent: percent, cpuLowPercent: percent, memoryHighPercent: percent, memoryLowPercent: percent })
-  .refine((t) => t.cpuLowPercent < t.cpuHighPercent && t.memoryLowPercent < t.memoryHighPercent, 'a low threshold must be below its high one');
+  .strictObject({
+    cpuHighPercent: percent,
+    cpuLowPercent: percent,
+    memoryHighPercent: percent,
+    memoryLowPercent: percent,
+  })
+  .refine(
+    (t) => t.cpuLowPercent < t.cpuHighPercent && t.memoryLowPercent < t.memoryHighPercent,
+    'a low threshold must be below its high one',
+  );
 
 export const appModelSchema = z
   .strictObject({

@@ -65,7 +65,12 @@ describe('an app model', () => {
     ['a curve left out', frontend, (app) => app.serving.curves.splice(4, 1), '1, 2, 3'],
     ['a curve of unequal lengths', frontend, (app) => app.serving.curves[2].memory.pop(), 'one value per load'],
     ['loads out of order', frontend, (app) => app.serving.curves[0].load.reverse(), 'strictly increasing'],
-    ['a NaN, which JSON writes as null', frontend, (app) => (app.serving.curves[0].cpuPercent[3] = Number.NaN), 'cpuPercent'],
+    [
+      'a NaN, which JSON writes as null',
+      frontend,
+      (app) => (app.serving.curves[0].cpuPercent[3] = Number.NaN),
+      'cpuPercent',
+    ],
     ['a demand left out', teastore, (app) => app.serving.demands.pop(), 'one entry per service'],
     ['a call to itself', teastore, (app) => (app.serving.calls[0] = { from: 1, to: 1, perVisit: 1 }), 'no cycles'],
     ['a call back', teastore, (app) => (app.serving.calls[0] = { from: 4, to: 1, perVisit: 1 }), 'no cycles'],

@@ -34,15 +34,18 @@ describe.each(apps.map((app) => [app.name, app] as const))('the capacity of %s',
   // The mix of boutique-moving changes its CPU by the hour, which looks like a capacity, and is one.
   const start = name === 'boutique-moving' ? 0.02 : 0.01;
 
-  it.each([0.7, 1.3])('factor %d is found from CPU within two minutes of lag and release, slowly within an hour', (factor) => {
-    const history = playRelease(app, size, load, factor);
-    const at = (second: number) => history.findLast((moment) => moment.second <= second) as (typeof history)[number];
-    expect(Math.abs(at(599).fast - 1)).toBeLessThan(start);
-    expect(Math.abs(at(735).fast / factor - 1)).toBeLessThan(0.04);
-    const slow = at(900).slow;
-    expect(Math.abs(slow - 1)).toBeGreaterThan(0.02);
-    expect(Math.abs(slow - 1)).toBeLessThan(Math.abs(at(900).fast - 1));
-  });
+  it.each([0.7, 1.3])(
+    'factor %d is found from CPU within two minutes of lag and release, slowly within an hour',
+    (factor) => {
+      const history = playRelease(app, size, load, factor);
+      const at = (second: number) => history.findLast((moment) => moment.second <= second) as (typeof history)[number];
+      expect(Math.abs(at(599).fast - 1)).toBeLessThan(start);
+      expect(Math.abs(at(735).fast / factor - 1)).toBeLessThan(0.04);
+      const slow = at(900).slow;
+      expect(Math.abs(slow - 1)).toBeGreaterThan(0.02);
+      expect(Math.abs(slow - 1)).toBeLessThan(Math.abs(at(900).fast - 1));
+    },
+  );
 
   it('stands without load or measurements, and starts anew as calibrated', () => {
     const estimate = createCapacityEstimate(createDemandModel(app), 1, intervalSeconds);

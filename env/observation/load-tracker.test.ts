@@ -75,8 +75,9 @@ describe('the history of the load', () => {
     const calmSince = track([...loads, ...steps(2 * minutes, () => 500)]);
     expect(calmSince.feature('riseRegularity')).toBeLessThan(afterBursts[4] / 2);
     expect(inBurst.feature('sinceRiseShort')).toBeCloseTo(Math.exp(-120 / 180), 5);
-    // The load fell nine minutes ago; a minute later it was still well below its level of the last minute.
-    expect(between.feature('sinceFallShort')).toBeCloseTo(Math.exp((-8 * 60) / 300), 5);
+    // The load fell nine minutes ago and for two more was well below its level of the last minute; it fades from then on.
+    expect(between.feature('sinceFallShort')).toBeCloseTo(Math.exp((-7 * 60) / 300), 5);
+    expect(due.feature('sinceFallShort')).toBeCloseTo(Math.exp((-12 * 60) / 300), 5);
   });
 
   it('stands where a measurement is missing, and stays finite whatever comes', () => {
@@ -87,10 +88,14 @@ describe('the history of the load', () => {
     expect([tracker.load[0], tracker.logForecast[0], tracker.forecastDeviation[0]]).toEqual(before);
     const load = fc.oneof(fc.constantFrom(0, Number.NaN, 1e9), fc.double({ min: 0, max: 1e5, noNaN: true }));
     fc.assert(
-      fc.property(fc.array(load, { minLength: 1, maxLength: 80 }), fc.integer({ min: 0, max: 4000 }), (loads, horizon) => {
-        const { features } = track(loads, horizon);
-        expect([...features].findIndex((value) => !Number.isFinite(value))).toBe(-1);
-      }),
+      fc.property(
+        fc.array(load, { minLength: 1, maxLength: 80 }),
+        fc.integer({ min: 0, max: 4000 }),
+        (loads, horizon) => {
+          const { features } = track(loads, horizon);
+          expect([...features].findIndex((value) => !Number.isFinite(value))).toBe(-1);
+        },
+      ),
     );
   });
 });

@@ -112,7 +112,8 @@ describe('an observation', () => {
     const before = value('group.demandAt+0');
     for (const [k, expected] of [0.2, 0.4, 0.6, 0.8, 1, 1].entries()) {
       metrics.second[0] += intervalSeconds;
-      for (const values of [metrics.load, metrics.p95Milliseconds, metrics.cpuPercent, metrics.memory]) values[0] = Number.NaN;
+      for (const values of [metrics.load, metrics.p95Milliseconds, metrics.cpuPercent, metrics.memory])
+        values[0] = Number.NaN;
       builder.observe(metrics, state, out);
       expect(value('delay.metricsMissing'), `after ${k + 1}`).toBeCloseTo(expected, 6);
       expect(value('group.demandAt+0')).toBe(before);

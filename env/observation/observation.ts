@@ -87,6 +87,19 @@ export function createObservationBuilder(options: ObservationOptions): Observati
     return complete;
   }
 
+  function logCapacity(lane: number, groupSize: number): number {
+    const within = groupSize < 1 ? 1 : groupSize > app.maxGroupSize ? app.maxGroupSize : groupSize;
+    return Math.log(capacity.fast[lane] * model.capacities[within - 1] + 1);
+  }
+
+  function shortfall(lane: number, groupSize: number): number {
+    return clamp(
+      (tracker.logForecast[lane] - logCapacity(lane, groupSize)) / tracker.forecastDeviation[lane],
+      -shortfallLimit,
+      shortfallLimit,
+    );
+  }
+
   function observeLane(metrics: FleetMetrics, loop: ReactiveLoopState, lane: number, out: Float32Array): void {
     const second = metrics.second[lane];
     // Before its first decision the loop knows no size yet.
@@ -119,23 +132,12 @@ export function createObservationBuilder(options: ObservationOptions): Observati
       out[at++] = (loop.recentReactions[i] / 10) * Math.exp((loop.lastReactionSecond[i] - second) / 1800);
     }
     const served = capacity.fast[lane];
-    const logCapacity = (groupSize: number) => {
-      const within = groupSize < 1 ? 1 : groupSize > app.maxGroupSize ? app.maxGroupSize : groupSize;
-      return Math.log(served * model.capacities[within - 1] + 1);
-    };
     const logLoad = Math.log(tracker.load[lane] + 1);
-    const demand = (groupSize: number) => clamp(logLoad - logCapacity(groupSize), -2, 2);
-    // How many usual forecast errors the expected load is above what the size serves: fine where the decision is made.
-    const shortfall = (groupSize: number) =>
-      clamp(
-        (tracker.logForecast[lane] - logCapacity(groupSize)) / tracker.forecastDeviation[lane],
-        -shortfallLimit,
-        shortfallLimit,
-      );
-    for (let k = 0; k < setPointMoves.length; k++) out[at++] = demand(size + setPointMoves[k]);
-    for (let k = 0; k < setPointMoves.length; k++) out[at++] = shortfall(size + setPointMoves[k]);
+    for (let k = 0; k < setPointMoves.length; k++)
+      out[at++] = clamp(logLoad - logCapacity(lane, size + setPointMoves[k]), -2, 2);
+    for (let k = 0; k < setPointMoves.length; k++) out[at++] = shortfall(lane, size + setPointMoves[k]);
     const ready = readySize(metrics, lane, size);
-    out[at++] = demand(ready);
+    out[at++] = clamp(logLoad - logCapacity(lane, ready), -2, 2);
     out[at++] = Math.log2(size);
     out[at++] = size / app.maxGroupSize;
     out[at++] = (size - ready) / size;

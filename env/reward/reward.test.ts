@@ -16,7 +16,11 @@ describe('the reward of an interval', () => {
     ['nothing', {}, { cost: 0, violation: 0, churn: 0 }],
     ['the nominal pods all the time: 1', { podTicks: 48 }, { cost: 1, violation: 0, churn: 0 }],
     ['every tick just above the SLA: the flat share', { violationTicks: 12 }, { cost: 0, violation: 8, churn: 0 }],
-    ['every tick at twice the SLA: all', { violationTicks: 12, violationDepth: 12 }, { cost: 0, violation: 10, churn: 0 }],
+    [
+      'every tick at twice the SLA: all',
+      { violationTicks: 12, violationDepth: 12 },
+      { cost: 0, violation: 10, churn: 0 },
+    ],
     ['a quarter of it half above', { violationTicks: 3, violationDepth: 1.5 }, { cost: 0, violation: 2.25, churn: 0 }],
     ['two pods moved', { podChanges: 2 }, { cost: 0, violation: 0, churn: 0.25 }],
     ['all of it', { podTicks: 96, violationTicks: 6, podChanges: 8 }, { cost: 2, violation: 4, churn: 1 }],

@@ -50,7 +50,10 @@ describe('episodes', () => {
       if (['demandFactor', 'metricGapSeconds', 'slowStartFactor'].includes(name)) continue;
       const values = new Set(episodes.map(({ parameters }) => parameters[name as keyof typeof own]));
       expect(values.size, name).toBeGreaterThan(name === 'initialGroupSize' ? 10 : 20);
-      expect([...values].every((drawn) => drawn >= 0), `${name} from ${value}`).toBe(true);
+      expect(
+        [...values].every((drawn) => drawn >= 0),
+        `${name} from ${value}`,
+      ).toBe(true);
     }
   });
 

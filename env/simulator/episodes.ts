@@ -85,7 +85,8 @@ export function createEpisodeSource(options: EpisodeSourceOptions): EpisodeSourc
       const parameters = plain ? defaultLaneParameters(app) : drawParameters(draw, app);
       parameters.seed = episodeSeed;
       parameters.startSecond = startTick * tickSeconds;
-      const fitting = needed(loads[startTick] * loadScale, capacity[0].factor, parameters.startSecond);
+      const inForce = capacity.findLast(({ second }) => second <= parameters.startSecond) ?? capacity[0];
+      const fitting = needed(loads[startTick] * loadScale, inForce.factor, parameters.startSecond);
       // Too few and too many pods belong to what a policy must have seen.
       const initial = Math.round(fitting * draw.scale(0.35, 2.5));
       parameters.initialGroupSize = Math.max(app.minGroupSize, Math.min(app.maxGroupSize, initial));

@@ -61,11 +61,15 @@ const closeTo = (actual: number, expected: number, scale = Math.abs(expected) + 
 describe('the measured surface', () => {
   it('is the rule of the specification for the shipped frontend', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 15 }), fc.double({ min: 0, max: 20_000, noNaN: true }), (replicas, load) => {
-        for (const quantity of quantities) {
-          closeTo(surface[quantity](replicas, load), byTheRule(curves, quantity, replicas, load));
-        }
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 15 }),
+        fc.double({ min: 0, max: 20_000, noNaN: true }),
+        (replicas, load) => {
+          for (const quantity of quantities) {
+            closeTo(surface[quantity](replicas, load), byTheRule(curves, quantity, replicas, load));
+          }
+        },
+      ),
       { numRuns: 3000 },
     );
   });

@@ -73,12 +73,27 @@ describe('what a controller sees', () => {
                 Math.fround(window.reduce((sum, truth) => sum + of(truth), 0) / window.length);
               const close = (actual: number, expected: number) =>
                 expect(Math.abs(actual - expected)).toBeLessThanOrEqual(1e-6 * Math.abs(expected));
-              close(metrics.load[0], mean((truth) => truth.load));
-              close(metrics.p95Milliseconds[0], mean((truth) => truth.p95));
+              close(
+                metrics.load[0],
+                mean((truth) => truth.load),
+              );
+              close(
+                metrics.p95Milliseconds[0],
+                mean((truth) => truth.p95),
+              );
               for (let s = 0; s < services; s++) {
-                close(metrics.requestsPerSecond[s], mean((truth) => truth.requests[s]));
-                close(metrics.cpuPercent[s], mean((truth) => truth.cpu[s]));
-                close(metrics.memory[s], mean((truth) => truth.memory[s]));
+                close(
+                  metrics.requestsPerSecond[s],
+                  mean((truth) => truth.requests[s]),
+                );
+                close(
+                  metrics.cpuPercent[s],
+                  mean((truth) => truth.cpu[s]),
+                );
+                close(
+                  metrics.memory[s],
+                  mean((truth) => truth.memory[s]),
+                );
                 expect(metrics.measuredReady[s]).toBe(past[newest].ready[s]);
               }
             }
@@ -136,7 +151,11 @@ describe('what a controller sees', () => {
     const lanes = 400;
     const ticks = 1440;
     const gapTicks = 12;
-    const simulator = start(lanes, { metricGapsPerHour: 3, metricGapSeconds: gapTicks * tickSeconds, metricLagSeconds: 5 });
+    const simulator = start(lanes, {
+      metricGapsPerHour: 3,
+      metricGapSeconds: gapTicks * tickSeconds,
+      metricLagSeconds: 5,
+    });
     const { metrics } = simulator;
     const gapLength = new Int32Array(lanes);
     let [gaps, missing, seen] = [0, 0, 0];

@@ -103,13 +103,27 @@ describe('playing traces', () => {
       expect(controller.resets).toEqual([0]);
       // 30 s of lag: the load of 100 s is seen from 130 s on.
       expect(controller.seen.map(({ second }) => second)).toEqual([0, 30, 60, 90, 120, 150, 180]);
-      expect(controller.seen.map((seen) => seen.load)).toEqual([Number.NaN, load, load, load, load, load * 2, load * 2]);
+      expect(controller.seen.map((seen) => seen.load)).toEqual([
+        Number.NaN,
+        load,
+        load,
+        load,
+        load,
+        load * 2,
+        load * 2,
+      ]);
     }
   });
 
   it('repeats itself for the same seed, and draws other noise for another', () => {
     const play = (seed: number) =>
-      playTraces({ app, traces, controller: followLoad(3), seed, parameters: { metricNoise: 0.05, podLossesPerHour: 5 } });
+      playTraces({
+        app,
+        traces,
+        controller: followLoad(3),
+        seed,
+        parameters: { metricNoise: 0.05, podLossesPerHour: 5 },
+      });
     expect(play(1)).toEqual(play(1));
     expect(play(2)).not.toEqual(play(1));
   });

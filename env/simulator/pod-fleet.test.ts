@@ -53,7 +53,10 @@ describe('pods', () => {
           });
           const coldTicks = Math.ceil(Math.ceil(coldStartSeconds / tickSeconds) * (slow ? 2.5 : 1));
           const graceTicks = Math.ceil(graceSeconds / tickSeconds);
-          let pods: Pod[] = Array.from({ length: initialGroupSize }, () => ({ readyAt: 0, goneAt: Number.POSITIVE_INFINITY }));
+          let pods: Pod[] = Array.from({ length: initialGroupSize }, () => ({
+            readyAt: 0,
+            goneAt: Number.POSITIVE_INFINITY,
+          }));
           let ordered = initialGroupSize;
           let removed = 0;
           for (const [tick, wanted] of orders.entries()) {

@@ -35,7 +35,8 @@ vectorEnvContract('the scaling environment of TeaStore', {
   stepsToTruncation: 9,
 });
 
-const hold = (lanes: number) => Int32Array.from({ length: lanes * 2 }, (_, i) => (i % 2 === 0 ? noRaiseChoice : holdChoice));
+const hold = (lanes: number) =>
+  Int32Array.from({ length: lanes * 2 }, (_, i) => (i % 2 === 0 ? noRaiseChoice : holdChoice));
 const moveBy = (lanes: number, move: (typeof setPointMoves)[number], raise = noRaiseChoice) =>
   Int32Array.from({ length: lanes * 2 }, (_, i) => (i % 2 === 0 ? raise : setPointMoves.indexOf(move)));
 

@@ -11,6 +11,7 @@ import { mixSeed } from '../random.ts';
 import { defaultRewardWeights, type IntervalTotals, type RewardWeights, rewardTerms } from '../reward/reward.ts';
 import { createNeededGroupSize } from './create-kernel.ts';
 import { createEpisodeSource, type Episode, type EpisodeSourceOptions } from './episodes.ts';
+import { mixRow } from './queueing-services.ts';
 import { createSimulator, defaultTickSeconds, type Simulator } from './simulator.ts';
 
 export interface ScalingEnvOptions {
@@ -37,7 +38,7 @@ export interface ScalingEnv extends VectorEnv {
   readonly nominalPods: number;
   /** Raw sums of the last step per lane, for logs: pods × ticks, violating ticks, and moves of desired replicas. */
   readonly lastStep: { podTicks: Float32Array; violationTicks: Int32Array; podChanges: Int32Array; ticks: number };
-  /** The offered load and capacity factor of the lane `ticksAhead` ticks from now: for learning in hindsight. */
+  /** Load that the lane's group will have to carry `ticksAhead` ticks from now, in requests/s of the calibrated mix and capacity: for learning in hindsight. */
   futureDemand(lane: number, ticksAhead: number): number;
   readonly reactiveLoop: ReactiveLoop;
   /** 1 where the lane's episode has the app model's own delays, no noise and no faults. */
@@ -108,6 +109,9 @@ export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
   const coldStartTicks = new Int32Array(lanes);
   const plainLanes = new Uint8Array(lanes);
   let seed = 0;
+  // Dearer requests need more pods; that memory is filled is for the vertical reaction to mend.
+  const mix = app.serving.kind === 'queueing' ? app.serving.mix : [];
+  const cpuFactorAt = (second: number) => (mix.length === 0 ? 1 : mix[mixRow(mix, second)].cpuFactor);
 
   function startEpisode(lane: number): void {
     const episode = source.next(mixSeed(seed, lane, episodeCount[lane]++));
@@ -116,6 +120,7 @@ export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
     position[lane] = episode.startTick;
     steps[lane] = 0;
     nextChange[lane] = 0;
+    releaseUpTo(lane, episode.startTick);
     plainLanes[lane] = episode.plain ? 1 : 0;
     coldStartTicks[lane] = Math.ceil(parameters.coldStartSeconds / tickSeconds);
     simulator.resetLane(lane, parameters);
@@ -128,16 +133,20 @@ export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
     }
   }
 
+  /** Puts releases up to that tick of the trace into force. */
+  function releaseUpTo(lane: number, tick: number): void {
+    const { capacity } = episodes[lane];
+    while (nextChange[lane] < capacity.length && capacity[nextChange[lane]].second <= tick * tickSeconds) {
+      simulator.capacity[lane] = capacity[nextChange[lane]++].factor;
+    }
+  }
+
   function serveTick(): void {
     for (let lane = 0; lane < lanes; lane++) {
-      const { loads, loadScale, capacity } = episodes[lane];
+      const { loads, loadScale } = episodes[lane];
       const at = position[lane]++;
       simulator.load[lane] = loads[at < loads.length ? at : loads.length - 1] * loadScale;
-      let change = nextChange[lane];
-      while (change < capacity.length && capacity[change].second <= at * tickSeconds) {
-        simulator.capacity[lane] = capacity[change].factor;
-        nextChange[lane] = ++change;
-      }
+      releaseUpTo(lane, at);
     }
     simulator.endTick();
   }
@@ -188,7 +197,7 @@ export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
       ) {
         factor = capacity[change].factor;
       }
-      return (loads[at] * loadScale) / factor;
+      return (loads[at] * loadScale * cpuFactorAt(at * tickSeconds)) / factor;
     },
     reset(newSeed) {
       seed = newSeed;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AppModel } from '../apps/app-model.ts';
+import type { AppModel } from '../apps/app-model.ts';
 import { loadApp } from '../apps/load-app.ts';
 import { createDraw, mixSeed } from '../random.ts';
 import { createMeasuredSurface } from './measured-surface.ts';
@@ -147,7 +147,9 @@ describe('accounting', () => {
       above.reduce((sum, value) => sum + Math.min(1, value / 5 - 1), 0),
       4,
     );
-    expect([totals.ticks[0], totals.podTicks[0], totals.podChanges[0], totals.scalingActions[0]]).toEqual([200, 200, 0, 0]);
+    expect([totals.ticks[0], totals.podTicks[0], totals.podChanges[0], totals.scalingActions[0]]).toEqual([
+      200, 200, 0, 0,
+    ]);
   });
 });
 
@@ -192,7 +194,9 @@ describe('the measured frontend', () => {
           const more = loads.map((load) => load * factor);
           expect(playFixed(frontend, replicas, more).totals.violationTicks[0]).toBeGreaterThanOrEqual(usual);
           expect(playFixed(frontend, replicas - 1, loads).totals.violationTicks[0]).toBeGreaterThanOrEqual(usual);
-          expect(playFixed(frontend, replicas, loads, 1 / factor).totals.violationTicks[0]).toBeGreaterThanOrEqual(usual);
+          expect(playFixed(frontend, replicas, loads, 1 / factor).totals.violationTicks[0]).toBeGreaterThanOrEqual(
+            usual,
+          );
         },
       ),
     );

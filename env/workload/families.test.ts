@@ -50,15 +50,18 @@ describe('a drawn workload', () => {
     }
   });
 
-  it.each(workloadFamilies)('of the family %s has the nominal load on average, and no day that is idle or hopeless', (family) => {
-    const days = Array.from({ length: 60 }, (_, seed) => mean(generateTrace({ family, seed, nominalLoad: 1 }).rps));
-    expect(mean(days)).toBeGreaterThan(0.65);
-    expect(mean(days)).toBeLessThan(1.35);
-    expect(Math.min(...days)).toBeGreaterThan(0.1);
-    expect(Math.max(...days)).toBeLessThan(3.2);
-    // Draws differ in level too, or a policy could learn one curve by heart.
-    expect(Math.max(...days) / Math.min(...days)).toBeGreaterThan(1.5);
-  });
+  it.each(workloadFamilies)(
+    'of the family %s has the nominal load on average, and no day that is idle or hopeless',
+    (family) => {
+      const days = Array.from({ length: 60 }, (_, seed) => mean(generateTrace({ family, seed, nominalLoad: 1 }).rps));
+      expect(mean(days)).toBeGreaterThan(0.65);
+      expect(mean(days)).toBeLessThan(1.35);
+      expect(Math.min(...days)).toBeGreaterThan(0.1);
+      expect(Math.max(...days)).toBeLessThan(3.2);
+      // Draws differ in level too, or a policy could learn one curve by heart.
+      expect(Math.max(...days) / Math.min(...days)).toBeGreaterThan(1.5);
+    },
+  );
 });
 
 it('quality is judged on families that exist', () => {

@@ -146,7 +146,9 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
       return await readFile(join(folder, name));
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw new UserError('CHECKPOINT_UNREADABLE', `cannot read ${join(folder, name)}: ${(cause as Error).message}`, { cause });
+      throw new UserError('CHECKPOINT_UNREADABLE', `cannot read ${join(folder, name)}: ${(cause as Error).message}`, {
+        cause,
+      });
     }
   });
 }
@@ -160,7 +162,8 @@ export async function parseCheckpoint(
     throw new UserError(code, `checkpoint ${origin}: ${what}`, { cause });
   };
   const text = await read('checkpoint.json');
-  if (text === undefined) return fail('CHECKPOINT_MISSING', 'there is no checkpoint.json; name the folder that duoloop train wrote');
+  if (text === undefined)
+    return fail('CHECKPOINT_MISSING', 'there is no checkpoint.json; name the folder that duoloop train wrote');
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(text).toString('utf8'));
@@ -169,29 +172,46 @@ export async function parseCheckpoint(
   }
   const version = (value as { schemaVersion?: unknown } | null)?.schemaVersion;
   if (version !== checkpointVersion) {
-    return fail('CHECKPOINT_VERSION', `schemaVersion ${JSON.stringify(version)} is not supported, this Duoloop reads ${checkpointVersion}; train it again`);
+    return fail(
+      'CHECKPOINT_VERSION',
+      `schemaVersion ${JSON.stringify(version)} is not supported, this Duoloop reads ${checkpointVersion}; train it again`,
+    );
   }
   const parsed = checkpointSchema.safeParse(value);
-  if (!parsed.success) return fail('CHECKPOINT_INVALID', `checkpoint.json:\n${z.prettifyError(parsed.error)}`, parsed.error);
+  if (!parsed.success)
+    return fail('CHECKPOINT_INVALID', `checkpoint.json:\n${z.prettifyError(parsed.error)}`, parsed.error);
   const document = parsed.data;
   const weights = await read('weights.bin');
   if (weights === undefined) return fail('CHECKPOINT_MISSING', 'weights.bin is missing; copy the whole folder');
   if (hashBytes(weights) !== document.weights.sha256) {
-    return fail('CHECKPOINT_HASH', 'the sha256 of weights.bin is not the one in checkpoint.json; the files do not belong together or are damaged, copy them anew');
+    return fail(
+      'CHECKPOINT_HASH',
+      'the sha256 of weights.bin is not the one in checkpoint.json; the files do not belong together or are damaged, copy them anew',
+    );
   }
   const expected = networkLayout(networkShape(document)).parameterCount * 4;
   if (weights.byteLength !== expected) {
-    return fail('CHECKPOINT_SHAPE', `weights.bin has ${weights.byteLength} bytes, its observations and layers need ${expected}`);
+    return fail(
+      'CHECKPOINT_SHAPE',
+      `weights.bin has ${weights.byteLength} bytes, its observations and layers need ${expected}`,
+    );
   }
   const width = document.observationNames.length;
   if (document.normalisation.mean.length !== width || document.normalisation.variance.length !== width) {
-    return fail('CHECKPOINT_SHAPE', `normalisation has ${document.normalisation.mean.length} means for ${width} observations`);
+    return fail(
+      'CHECKPOINT_SHAPE',
+      `normalisation has ${document.normalisation.mean.length} means for ${width} observations`,
+    );
   }
   const parameters = decodeFloats(weights);
-  if (!parameters.every(Number.isFinite)) return fail('CHECKPOINT_INVALID', 'weights.bin holds values that are not finite; train it again');
+  if (!parameters.every(Number.isFinite))
+    return fail('CHECKPOINT_INVALID', 'weights.bin holds values that are not finite; train it again');
   const optimizer = document.resume ? await read('optimizer.bin') : undefined;
   if (optimizer && hashBytes(optimizer) !== document.resume?.optimizerSha256) {
-    return fail('CHECKPOINT_HASH', 'the sha256 of optimizer.bin is not the one in checkpoint.json; copy the folder anew');
+    return fail(
+      'CHECKPOINT_HASH',
+      'the sha256 of optimizer.bin is not the one in checkpoint.json; copy the folder anew',
+    );
   }
   return { document, parameters, optimizer: optimizer ? decodeFloats(optimizer) : null };
 }

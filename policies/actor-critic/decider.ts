@@ -3,9 +3,9 @@ import { setPointMoves } from '../../env/deliberative-action.ts';
 import { UserError } from '../../env/errors.ts';
 import { likeliestChoice, medianMove } from './categorical.ts';
 import { type Checkpoint, checkpointNormalisation, networkShape } from './checkpoint.ts';
+import type { NetworkShape } from './network.ts';
 import { createNetwork } from './network.ts';
 import { type Normalisation, normalise } from './normalisation.ts';
-import type { NetworkShape } from './network.ts';
 
 export interface Decider {
   /**
