@@ -37,7 +37,7 @@ export const trainOptionsSchema = z.object({
    * on the validation traces, so that nobody has to know a good figure beforehand.
    */
   violationTargetPercent: z.coerce.number().min(0).default(0),
-  violationWeight: z.coerce.number().positive().default(15),
+  violationWeight: z.coerce.number().positive().default(12),
   /** Keeps `violationWeight` as it is. */
   fixedViolationWeight: z.coerce.boolean().default(false),
   /** Which halves of the action are learned. */
@@ -45,7 +45,7 @@ export const trainOptionsSchema = z.object({
 });
 
 /** Well below what is to be beaten, since violations on other traffic scatter, and since most of what an HPA has can be avoided. */
-export const autoTargetShare = 0.3;
+export const autoTargetShare = 0.4;
 
 export type TrainOptions = z.infer<typeof trainOptionsSchema>;
 

@@ -94,7 +94,10 @@ describe('a rollout', () => {
     for (let i = 0; i < steps * lanes; i++) {
       const [a, b] = buffer.actions.subarray(i * 2, i * 2 + 2);
       taken.add(`${a}${b}`);
-      expect(Math.exp(buffer.logProbabilities[i])).toBeCloseTo((a === 0 ? 2 / 3 : 1 / 3) * (b === 0 ? 1 / 2 : 1 / 4), 5);
+      expect(Math.exp(buffer.logProbabilities[i])).toBeCloseTo(
+        (a === 0 ? 2 / 3 : 1 / 3) * (b === 0 ? 1 / 2 : 1 / 4),
+        5,
+      );
     }
     expect(taken.size).toBeGreaterThan(3);
   });
@@ -125,33 +128,38 @@ describe('a rollout', () => {
 describe('a minibatch', () => {
   it('has whole rows, and a shuffled epoch has every row once', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 5 }), fc.infiniteStream(fc.nat(999)), (T, L, draws) => {
-        const total = T * L;
-        const buffer = createRolloutBuffer(T, L, 2, 2, 3);
-        for (let i = 0; i < total; i++) {
-          buffer.observations.set([i, i + 0.5], i * 2);
-          buffer.actions.set([i, -i], i * 2);
-          buffer.hindsightCosts.set([i, 2 * i, 3 * i], i * 3);
-          buffer.logProbabilities[i] = -i;
-          buffer.advantages[i] = 10 * i;
-          buffer.returns[i] = 100 * i;
-        }
-        const order = Int32Array.from({ length: total }, (_, i) => i);
-        shuffle(order, () => (draws.next().value as number) / 1000);
-        const minibatch = createMinibatch(buffer, 1);
-        const seen = new Set<number>();
-        for (let from = 0; from < total; from++) {
-          gather(buffer, order, from, minibatch);
-          const i = minibatch.observations[0];
-          seen.add(i);
-          expect([...minibatch.observations]).toEqual([i, i + 0.5]);
-          expect([...minibatch.actions].map((action) => action + 0)).toEqual([i, 0 - i]);
-          expect([...minibatch.hindsightCosts]).toEqual([i, 2 * i, 3 * i]);
-          expect(minibatch.oldLogProbabilities[0] + i).toBe(0);
-          expect([minibatch.advantages[0], minibatch.returns[0]]).toEqual([10 * i, 100 * i]);
-        }
-        expect(seen.size).toBe(total);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.infiniteStream(fc.nat(999)),
+        (T, L, draws) => {
+          const total = T * L;
+          const buffer = createRolloutBuffer(T, L, 2, 2, 3);
+          for (let i = 0; i < total; i++) {
+            buffer.observations.set([i, i + 0.5], i * 2);
+            buffer.actions.set([i, -i], i * 2);
+            buffer.hindsightCosts.set([i, 2 * i, 3 * i], i * 3);
+            buffer.logProbabilities[i] = -i;
+            buffer.advantages[i] = 10 * i;
+            buffer.returns[i] = 100 * i;
+          }
+          const order = Int32Array.from({ length: total }, (_, i) => i);
+          shuffle(order, () => (draws.next().value as number) / 1000);
+          const minibatch = createMinibatch(buffer, 1);
+          const seen = new Set<number>();
+          for (let from = 0; from < total; from++) {
+            gather(buffer, order, from, minibatch);
+            const i = minibatch.observations[0];
+            seen.add(i);
+            expect([...minibatch.observations]).toEqual([i, i + 0.5]);
+            expect([...minibatch.actions].map((action) => action + 0)).toEqual([i, 0 - i]);
+            expect([...minibatch.hindsightCosts]).toEqual([i, 2 * i, 3 * i]);
+            expect(minibatch.oldLogProbabilities[0] + i).toBe(0);
+            expect([minibatch.advantages[0], minibatch.returns[0]]).toEqual([10 * i, 100 * i]);
+          }
+          expect(seen.size).toBe(total);
+        },
+      ),
     );
   });
 

@@ -30,6 +30,12 @@ describe('the history of the load', () => {
     }
     expect(Math.exp(tracker.logForecast[0])).toBeCloseTo(801, 3);
     expect(tracker.forecastDeviation[0]).toBeLessThan(0.005);
+    // Before its first forecast has come due, its usual error is what is assumed of any load.
+    const first = steps(
+      horizonSeconds / intervalSeconds,
+      (i) => track(steps(i + 1, () => 800)).tracker.forecastDeviation[0],
+    );
+    for (const deviation of first) expect(deviation).toBeCloseTo(0.08, 9);
   });
 
   it('of a straight rise expects it to go on, by every trend, and trusts a trend more than the last value', () => {

@@ -144,6 +144,8 @@ export function createLoadTracker(lanes: number, intervalSeconds: number): LoadT
       for (const error of errors) error[lane] = initialDeviation ** 2;
       logForecast[lane] = 0;
       forecastDeviation[lane] = initialDeviation;
+      // Levels too, although a first load sets them: they are read before it when the first measurement is missing.
+      for (const values of [...levels, ...trendLevels, ...peaks, trough]) values[lane] = 0;
       for (const values of [...trends, ...volatility, largestRise, riseInterval, riseDeviation, riseCount])
         values[lane] = 0;
       riseSecond[lane] = Number.NEGATIVE_INFINITY;

@@ -174,22 +174,26 @@ describe('an observation', () => {
     );
   });
 
-  it('of a lane that begins anew knows nothing of its past', () => {
-    const { builder, out } = observer(frontend, 2);
-    const [metrics, state] = [fleet(2, 1), loopState(2)];
-    for (let k = 0; k < 30; k++) {
-      metrics.second.fill(k * intervalSeconds);
-      metrics.load.fill(500 + 137 * (k % 9));
-      metrics.cpuPercent.fill(20 + 7 * (k % 5));
-      builder.observe(metrics, state, out);
-    }
-    const width = builder.names.length;
-    const untouched = out.slice(width);
-    builder.resetLane(0, delays);
-    builder.observeLane(metrics, state, 0, out);
-    expect(out.slice(width)).toEqual(untouched);
-    const fresh = observer(frontend, 2);
-    fresh.builder.observe(metrics, state, fresh.out);
-    expect(out.slice(0, width)).toEqual(fresh.out.slice(0, width));
-  });
+  it.each([false, true])(
+    'of a lane that begins anew knows nothing of its past (nothing measured yet: %s)',
+    (missing) => {
+      const { builder, out } = observer(frontend, 2);
+      const [metrics, state] = [fleet(2, 1), loopState(2)];
+      for (let k = 0; k < 30; k++) {
+        const gone = missing && k > 20;
+        metrics.second.fill(k * intervalSeconds);
+        metrics.load.fill(gone ? Number.NaN : 500 + 137 * (k % 9));
+        metrics.cpuPercent.fill(gone ? Number.NaN : 20 + 7 * (k % 5));
+        builder.observe(metrics, state, out);
+      }
+      const width = builder.names.length;
+      const untouched = out.slice(width);
+      builder.resetLane(0, delays);
+      builder.observeLane(metrics, state, 0, out);
+      expect(out.slice(width)).toEqual(untouched);
+      const fresh = observer(frontend, 2);
+      fresh.builder.observe(metrics, state, fresh.out);
+      expect(out.slice(0, width)).toEqual(fresh.out.slice(0, width));
+    },
+  );
 });
