@@ -3,53 +3,35 @@
  * A2C, while a Lagrangian moves the price of violations. It goes in segments. At the start of each, environment and random
  * streams begin anew from (seed, segment), so a run resumed at a segment's end goes on exactly as if it had not stopped.
  */
-import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { AppModel } from '../env/apps/app-model.ts';
-import { appHash } from '../env/apps/load-app.ts';
-import { UserError } from '../env/errors.ts';
 import { createDemandModel } from '../env/observation/demand-model.ts';
 import { createDraw, mixSeed } from '../env/random.ts';
 import { createScalingEnv, type ScalingEnv } from '../env/simulator/scaling-env.ts';
-import { formatTrace, type Trace } from '../env/workload/trace.ts';
-import {
-  type Checkpoint,
-  type CheckpointDocument,
-  checkpointNormalisation,
-  checkpointVersion,
-  encodeFloats,
-  hashBytes,
-} from '../policies/actor-critic/checkpoint.ts';
-import { initialParameters, type NetworkShape, networkLayout } from '../policies/actor-critic/network.ts';
-import { createNormalisation, type Normalisation } from '../policies/actor-critic/normalisation.ts';
+import type { Checkpoint, CheckpointDocument } from '../policies/actor-critic/checkpoint.ts';
+import { type NetworkShape, networkLayout } from '../policies/actor-critic/network.ts';
 import type { TensorLibrary } from '../policies/actor-critic/tensor-backend.ts';
 import { createReactiveLoop } from '../policies/reactive/batched-loop.ts';
 import { agentLoopSpec } from '../policies/reactive/default-specs.ts';
 import type { LoopSpec } from '../policies/reactive/loop-spec.ts';
 import { checkpointPolicy } from '../policies/two-loop.ts';
 import { createA2cUpdate } from './a2c.ts';
-import { type Adam, createAdam } from './adam.ts';
 import { createGradientNetwork } from './gradient-network.ts';
 import { createHindsightUpdate, type HindsightOptions } from './hindsight.ts';
-import type { TrainingCurvePoint, ValidationPoint } from './inspection.ts';
-import { defaultLagrangianOptions, type Lagrangian, updateLagrangian } from './lagrangian.ts';
+import type { ValidationPoint } from './inspection.ts';
+import { defaultLagrangianOptions, updateLagrangian } from './lagrangian.ts';
 import type { Learner, Update, UpdateResult } from './learner.ts';
-import { autoTargetShare, type TrainOptions } from './options.ts';
+import { autoTargetShare } from './options.ts';
 import { createPpoUpdate } from './ppo.ts';
 import { createRolloutCollector, type RolloutSummary } from './rollout.ts';
+import { createSums, describeRun, type RunInput, snapshot, startRun } from './run-state.ts';
 import { resolveTunedPolicy } from './tune.ts';
 import { createValidation } from './validation.ts';
 
-export interface TrainInput {
-  app: AppModel;
-  options: TrainOptions;
+export interface TrainInput extends RunInput {
   tf: TensorLibrary;
-  /** Own traffic to train on; synthetic families otherwise. */
-  traces?: readonly Trace[];
   /** The reactive loop to train over; `agentLoopSpec(app)` otherwise. */
   loop?: LoopSpec;
-  gitCommit: string | null;
-  resume?: Checkpoint;
   /** Ends the run after the rollout in hand. What is returned then is the last segment's end. */
   signal?: AbortSignal;
   onRollout?: (progress: TrainProgress) => void;
@@ -119,7 +101,7 @@ export async function train(input: TrainInput): Promise<Checkpoint> {
     smoothing: 0.5,
   };
   const startedAt = performance.now() - run.seconds * 1000;
-  const document = (): CheckpointDocument => describe(input, loop, env, run, collector.returnScale.moments);
+  const document = (): CheckpointDocument => describeRun(input, loop, env, run, collector.returnScale.moments);
   let last: Checkpoint = snapshot(run, document());
 
   try {
@@ -190,174 +172,10 @@ function createTrainingEnv({ app, options, traces }: TrainInput, loop: LoopSpec)
   });
 }
 
-/** Everything that changes while training and that a checkpoint keeps. */
-interface Run {
-  segment: number;
-  environmentSteps: number;
-  seconds: number;
-  parameters: Float32Array;
-  adam: Adam;
-  normalisation: Normalisation;
-  lagrangian: Lagrangian;
-  returnMoments: { count: number; mean: number; variance: number };
-  trainingCurve: TrainingCurvePoint[];
-  validation: ValidationPoint[];
-}
-
-/** Logit that the choice "raise no rank" starts with: a rank is raised for a reason, not by chance. */
-const initialNoRaiseLogit = 3;
-
-function startRun({ app, options, resume }: TrainInput, shape: NetworkShape): Run {
-  const layout = networkLayout(shape);
-  if (!resume) {
-    const parameters = initialParameters(shape, createDraw(options.seed));
-    parameters[layout.actor[layout.actor.length - 1].biasOffset] = initialNoRaiseLogit;
-    return {
-      segment: 0,
-      environmentSteps: 0,
-      seconds: 0,
-      parameters,
-      adam: createAdam(parameters.length),
-      normalisation: createNormalisation(shape.inputs),
-      lagrangian: { multiplier: options.violationWeight, violationPercent: Number.NaN },
-      returnMoments: { count: 0, mean: 0, variance: 1 },
-      trainingCurve: [],
-      validation: [],
-    };
-  }
-  const { document, parameters, optimizer } = resume;
-  if (!document.resume || !optimizer) {
-    throw new UserError(
-      'RESUME_IMPOSSIBLE',
-      'this checkpoint has no optimizer.bin to resume from; train from the beginning',
-    );
-  }
-  if (document.app.hash !== appHash(app)) {
-    throw new UserError(
-      'RESUME_APP',
-      `this checkpoint was trained on another version of app model ${document.app.name}; train from the beginning`,
-    );
-  }
-  if (parameters.length !== layout.parameterCount) {
-    throw new UserError(
-      'RESUME_SHAPE',
-      'the observations have changed since this checkpoint was made; train from the beginning',
-    );
-  }
-  const { resume: state } = document;
-  return {
-    segment: state.segment,
-    environmentSteps: state.environmentSteps,
-    seconds: state.seconds,
-    parameters: parameters.slice(),
-    adam: {
-      step: state.adamStep,
-      firstMoment: optimizer.slice(0, parameters.length),
-      secondMoment: optimizer.slice(parameters.length),
-    },
-    normalisation: checkpointNormalisation(document),
-    lagrangian: {
-      multiplier: state.lagrangian.multiplier,
-      violationPercent: state.lagrangian.violationPercent ?? Number.NaN,
-    },
-    returnMoments: state.returnMoments,
-    trainingCurve: [...document.trainingCurve],
-    validation: [...document.validation],
-  };
-}
-
-const orNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
-function describe(
-  input: TrainInput,
-  loop: LoopSpec,
-  env: ScalingEnv,
-  run: Run,
-  returnMoments: Run['returnMoments'],
-): CheckpointDocument {
-  const { app, options, traces } = input;
-  const { hidden, seed, algorithm, intervalSeconds, ...hyperparameters } = options;
-  const workload = createHash('sha256').update(`families ${JSON.stringify(app.name)} ${seed}`);
-  for (const trace of traces ?? []) workload.update(trace.name).update(formatTrace(trace));
-  return {
-    schemaVersion: checkpointVersion,
-    algorithm,
-    createdAt: new Date().toISOString(),
-    app: { name: app.name, hash: appHash(app) },
-    workloadHash: workload.digest('hex'),
-    gitCommit: input.gitCommit,
-    seeds: { training: seed },
-    intervalSeconds,
-    observationNames: [...env.observationNames],
-    actionHeads: env.actionHeads.map(({ name, choices }) => ({ name, choices: [...choices] })),
-    hidden,
-    normalisation: {
-      count: run.normalisation.count,
-      mean: Array.from(run.normalisation.mean),
-      variance: Array.from(run.normalisation.variance),
-    },
-    loop,
-    hyperparameters: { ...hyperparameters, traces: traces ? traces.length : 'synthetic' },
-    trainingCurve: [...run.trainingCurve],
-    validation: [...run.validation],
-    evaluation: [],
-    weights: { sha256: '', bytes: 0 },
-    resume: {
-      segment: run.segment,
-      environmentSteps: run.environmentSteps,
-      seconds: run.seconds,
-      adamStep: run.adam.step,
-      returnMoments: { ...returnMoments },
-      lagrangian: { multiplier: run.lagrangian.multiplier, violationPercent: orNull(run.lagrangian.violationPercent) },
-      optimizerSha256: '',
-    },
-  };
-}
-
-/** A copy of the run's state as a checkpoint, its hashes filled in. */
-function snapshot(run: Run, document: CheckpointDocument): Checkpoint {
-  const parameters = run.parameters.slice();
-  const optimizer = new Float32Array(parameters.length * 2);
-  optimizer.set(run.adam.firstMoment, 0);
-  optimizer.set(run.adam.secondMoment, parameters.length);
-  const weights = encodeFloats(parameters);
-  document.weights = { sha256: hashBytes(weights), bytes: weights.byteLength };
-  if (document.resume) document.resume.optimizerSha256 = hashBytes(encodeFloats(optimizer));
-  return { document, parameters, optimizer };
-}
-
 const livePolicy = (checkpoint: Checkpoint) => checkpointPolicy({ name: 'policy', origin: 'in training', checkpoint });
 
 function podsOfSize(app: AppModel, members: (service: number, size: number) => number): Float64Array {
   return Float64Array.from({ length: app.maxGroupSize + 1 }, (_, size) =>
     app.services.reduce((sum, _service, i) => sum + members(i, size), 0),
   );
-}
-
-/** Means over a segment, as one point of the training curve. */
-function createSums() {
-  const totals = { count: 0, reward: 0, violation: 0, replicas: 0, entropy: 0, kl: 0, rows: 0 };
-  return {
-    add(rollout: RolloutSummary, update: UpdateResult) {
-      totals.count++;
-      totals.reward += rollout.meanReward;
-      totals.violation += rollout.violationPercent;
-      totals.replicas += rollout.meanReplicas;
-      totals.entropy += update.entropy;
-      totals.kl += update.approximateKl;
-      totals.rows += update.rows;
-    },
-    point(run: Run, violationWeight: number): TrainingCurvePoint {
-      return {
-        environmentSteps: run.environmentSteps,
-        seconds: run.seconds,
-        reward: orNull(totals.reward / totals.count),
-        violationPercent: orNull(totals.violation / totals.count),
-        meanReplicas: orNull(totals.replicas / totals.count),
-        entropy: orNull(totals.entropy / totals.rows),
-        klDivergence: orNull(totals.kl / totals.rows),
-        lagrangeMultiplier: violationWeight,
-      };
-    },
-  };
 }

@@ -119,6 +119,21 @@ export const appModelSchema = z
   })
   .superRefine((app, context) => {
     const { serving, services } = app;
+    if (app.minGroupSize > app.maxGroupSize) {
+      context.addIssue({ code: 'custom', path: ['minGroupSize'], message: `is above maxGroupSize ${app.maxGroupSize}` });
+    }
+    for (const [i, service] of services.entries()) {
+      if (service.minReplicas > service.maxReplicas) {
+        context.addIssue({
+          code: 'custom',
+          path: ['services', i, 'minReplicas'],
+          message: `is above maxReplicas ${service.maxReplicas}`,
+        });
+      }
+      if (services.findIndex(({ name }) => name === service.name) < i) {
+        context.addIssue({ code: 'custom', path: ['services', i, 'name'], message: `${service.name} is there twice` });
+      }
+    }
     if (serving.kind === 'measured') {
       if (services.length !== 1) {
         context.addIssue({

@@ -75,6 +75,9 @@ describe('an app model', () => {
     ['a call to itself', teastore, (app) => (app.serving.calls[0] = { from: 1, to: 1, perVisit: 1 }), 'no cycles'],
     ['a call back', teastore, (app) => (app.serving.calls[0] = { from: 4, to: 1, perVisit: 1 }), 'no cycles'],
     ['a call to no service', teastore, (app) => (app.serving.calls[0] = { from: 0, to: 9, perVisit: 1 }), 'no cycles'],
+    ['group bounds the wrong way round', frontend, (app) => (app.minGroupSize = 16), 'above maxGroupSize 15'],
+    ['replicas the wrong way round', frontend, (app) => (app.services[0].minReplicas = 16), 'above maxReplicas 15'],
+    ['a service twice', teastore, (app) => (app.services[1].name = 'webui'), 'webui is there twice'],
     ['an unknown way of serving', teastore, (app) => (app.serving.kind = 'guess'), 'kind'],
   ];
   it.each(broken)('with %s is refused, and the message names it', (_what, document, spoil, message) => {

@@ -73,6 +73,7 @@ const anyApp = (memory: boolean) =>
         description: '',
         source: 'test',
         slaP95Milliseconds: 100,
+        nominalLoad: 100,
         coldStartSeconds: 30,
         metricLagSeconds: 30,
         metricAveragingSeconds: 30,

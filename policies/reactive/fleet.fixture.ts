@@ -44,6 +44,7 @@ export function testApp(ratios: readonly number[], maxReplicas = 100): AppModel 
     description: 'for tests',
     source: 'made up',
     slaP95Milliseconds: 5,
+    nominalLoad: 100,
     coldStartSeconds: 30,
     metricLagSeconds: 30,
     metricAveragingSeconds: 0,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderComparisonPage } from './compare-page.ts';
-import { testReport, testRow } from './test-report.ts';
+import { testReport, testRow } from './report.fixture.ts';
 
 const policies = ['checkpoint:runs/x/seed-1', 'checkpoint:runs/x/seed-2', 'rps-tuned', 'hpa', 'random-group', 'oracle'];
 const traces = Array.from({ length: 12 }, (_, i) => `trace-${i}`);

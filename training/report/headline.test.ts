@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { frontierReplicasAt, headlineOf } from './headline.ts';
-import { testReport, testRow } from './test-report.ts';
+import { testReport, testRow } from './report.fixture.ts';
 
 const report = (...rows: ReturnType<typeof testRow>[]) => testReport(rows, 1);
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { displayNames, recipeOf, summarizePolicies, summarizeSeeds } from './policy-summary.ts';
-import { testRow } from './test-report.ts';
+import { testRow } from './report.fixture.ts';
 
 describe('summarizePolicies', () => {
   it('gives mean and sample standard deviation over traces', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { testInspection } from './test-inspection.ts';
-import { testRow } from './test-report.ts';
+import { testRow } from './report.fixture.ts';
 import { renderDetailText, renderInspectionText, renderSummaryText } from './text-table.ts';
 
 const longName = `checkpoint:runs/${'a-very-long-experiment-name-'.repeat(3)}`;
