@@ -120,7 +120,11 @@ export const appModelSchema = z
   .superRefine((app, context) => {
     const { serving, services } = app;
     if (app.minGroupSize > app.maxGroupSize) {
-      context.addIssue({ code: 'custom', path: ['minGroupSize'], message: `is above maxGroupSize ${app.maxGroupSize}` });
+      context.addIssue({
+        code: 'custom',
+        path: ['minGroupSize'],
+        message: `is above maxGroupSize ${app.maxGroupSize}`,
+      });
     }
     for (const [i, service] of services.entries()) {
       if (service.minReplicas > service.maxReplicas) {

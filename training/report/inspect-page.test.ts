@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderInspectPage } from './inspect-page.ts';
-import { testInspection } from './test-inspection.ts';
+import { testInspection } from './inspection.fixture.ts';
 
 describe('renderInspectPage', () => {
   it('shows identity, training, decisions, importance, evaluation and difference, fetching nothing', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { testInspection } from './test-inspection.ts';
+import { testInspection } from './inspection.fixture.ts';
 import { testRow } from './report.fixture.ts';
 import { renderDetailText, renderInspectionText, renderSummaryText } from './text-table.ts';
 
