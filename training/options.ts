@@ -45,7 +45,7 @@ export const trainOptionsSchema = z.object({
 });
 
 /** Well below what is to be beaten, since violations on other traffic scatter, and since most of what an HPA has can be avoided. */
-export const autoTargetShare = 0.4;
+export const autoTargetShare = 0.32;
 
 export type TrainOptions = z.infer<typeof trainOptionsSchema>;
 
