@@ -3,7 +3,7 @@
  * the application, beside every baseline's whole frontier. Every seed is reported.
  *
  *   npx tsx bench/quality.ts --app frontend --checkpoint policies/checkpoints/frontend policies/checkpoints/frontend-seeds/seed-2 …
- *     [--per-family 4] [--seed 101] [--json FILE] [--figure FILE.svg]
+ *     [--per-family 4] [--seed 101] [--json FILE] [--figure FILE.html]
  */
 import { parseArgs } from 'node:util';
 import { loadApp } from '../env/apps/load-app.ts';
@@ -17,6 +17,7 @@ import type { EvaluationRow } from '../training/inspection.ts';
 import { renderChart } from '../training/report/chart-svg.ts';
 import { costChart } from '../training/report/cost-chart.ts';
 import { frontierReplicasAt } from '../training/report/headline.ts';
+import { renderPage } from '../training/report/page.ts';
 import { assignStyles } from '../training/report/policy-styles.ts';
 import { spreadOf, summarizePolicies } from '../training/report/policy-summary.ts';
 import { heldOutTraces } from '../training/trace-sets.ts';
@@ -86,7 +87,8 @@ async function run(title: string, releases: string | undefined): Promise<Scenari
         frontiers.map(({ label }) => label),
       ),
     );
-    await writeFileWhole(values.figure, renderChart(chart));
+    const title = `Cost against violations on ${app.name}`;
+    await writeFileWhole(values.figure, renderPage({ title, body: renderChart(chart) }));
   }
   return { title, rows, frontiers };
 }

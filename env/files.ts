@@ -33,3 +33,14 @@ export async function refuseExistingFolder(folder: string, option: string): Prom
     );
   }
 }
+
+/** Makes a folder that may be there already, before work whose results go into it begins. Throws UserError. */
+export async function makeFolder(folder: string, option: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw new UserError('FOLDER_UNUSABLE', `${option} ${folder}: ${(cause as Error).message}; name a folder`, {
+      cause,
+    });
+  }
+}

@@ -126,7 +126,11 @@ describe('duoloop compare', () => {
       /--capacity: "5:-2" is not second:factor/,
     ],
     ['a policy named twice', ['--policy', 'hpa', '--policy', 'hpa'], /--policy names hpa twice/],
-    ['an output folder with files', ['--policy', 'hpa', '--series', root], /exists and is not empty/],
+    [
+      'a series folder that is a file',
+      ['--policy', 'hpa', '--series', join(root, 'LICENSE')],
+      /--series .*LICENSE: .*; name a folder/,
+    ],
   ])(
     'refuses %s with exit code 2',
     async (_name, args, message) => {

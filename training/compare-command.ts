@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { loadApp } from '../env/apps/load-app.ts';
 import { defineCommand } from '../env/command.ts';
 import { UserError } from '../env/errors.ts';
-import { refuseExistingFolder, writeFileWhole } from '../env/files.ts';
+import { makeFolder, writeFileWhole } from '../env/files.ts';
 import { parseCapacity } from '../env/simulator/capacity.ts';
 import { readTrace } from '../env/workload/trace.ts';
 import { comparePolicy, formatSeries, seriesFileName } from './compare.ts';
@@ -36,7 +36,10 @@ export const command = defineCommand({
     { flags: '--capacity <schedule>', description: 'second:factor,… : what a pod can serve from that second on' },
     { flags: '--seed <n>', description: 'seed of what is random (random-group)' },
     { flags: '--json <file>', description: 'writes the rows; - is stdout' },
-    { flags: '--series <folder>', description: 'writes <trace>.<policy>.csv, a row a tick' },
+    {
+      flags: '--series <folder>',
+      description: 'writes <trace>.<policy>.csv, a row a tick; other files in the folder stay',
+    },
     { flags: '--html <file>', description: 'writes a report with charts that opens offline' },
     {
       flags: '--no-frontiers',
@@ -65,7 +68,7 @@ export const command = defineCommand({
     );
     refuseRepeats('--policy', input.policy);
     const capacity = input.capacity === undefined ? [] : parseCapacity(input.capacity);
-    if (input.series !== undefined) await refuseExistingFolder(input.series, '--series');
+    if (input.series !== undefined) await makeFolder(input.series, '--series');
     const policies = [];
     // Every name is resolved before the first one runs, so that a typing error costs no time.
     for (const name of input.policy) policies.push(await resolveTunedPolicy(name, app, context.log));
