@@ -7,12 +7,12 @@
  *   forecast(t + h) = level(t) + (φ + φ² + … + φ^h) trend(t)
  */
 import { z } from 'zod';
+import { memberReplicas } from '../env/apps/group.ts';
 import { UserError } from '../env/errors.ts';
 import type { FleetController } from '../env/ports.ts';
 import { nominalGroupCapacity } from './hpa/nominal-capacity.ts';
 import { TimedRings } from './hpa/timed-rings.ts';
 import { loadTuned } from './hpa/tuned.ts';
-import { memberReplicas } from './oracle/group.ts';
 import type { Policy, PolicyContext } from './policy.ts';
 
 const share = z.number().gt(0).max(1);

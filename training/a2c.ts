@@ -10,8 +10,6 @@ export interface A2cOptions {
   maxGradientNorm: number;
 }
 
-export const defaultA2cOptions: A2cOptions = { valueWeight: 0.5, entropyWeight: 0.003, maxGradientNorm: 0.5 };
-
 export function createA2cUpdate(options: A2cOptions): Update {
   // At the first and only step the ratio is 1, where the unclipped surrogate has the policy gradient.
   const weights = { ...options, clipRange: Number.POSITIVE_INFINITY };

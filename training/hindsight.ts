@@ -11,7 +11,7 @@ import { entropy, logSoftmax } from '../policies/actor-critic/categorical.ts';
 import type { Learner, Update, UpdateResult } from './learner.ts';
 import { descend } from './learner.ts';
 import { emptyStatistics, type LossStatistics, valueLossGradient } from './policy-loss.ts';
-import { createMinibatch, gather, type Minibatch, type RolloutBuffer, shuffle } from './rollout-buffer.ts';
+import { createMinibatchPasses, type RolloutBuffer } from './rollout-buffer.ts';
 
 const overloadShare = 0.1;
 export const hindsightChoices = setPointMoves.length + 1;
@@ -59,15 +59,6 @@ export interface HindsightOptions {
   moveHead: number;
 }
 
-export const defaultHindsightOptions: HindsightOptions = {
-  epochs: 1,
-  minibatchRows: 4096,
-  valueWeight: 0.5,
-  entropyWeight: 0.002,
-  maxGradientNorm: 0.5,
-  moveHead: 1,
-};
-
 /** Gradient of the expected hindsight cost of the move head, less its entropy bonus; other heads stay as they are. */
 export function hindsightLossGradient(
   rows: number,
@@ -102,43 +93,26 @@ export function hindsightLossGradient(
 
 /** `options` may be changed between updates. */
 export function createHindsightUpdate(options: HindsightOptions): Update {
-  let minibatch: Minibatch | undefined;
-  let order: Int32Array | undefined;
+  const passes = createMinibatchPasses(options.minibatchRows);
   return (learner: Learner, buffer: RolloutBuffer, learningRate: number): UpdateResult => {
-    const total = buffer.steps * buffer.lanes;
-    const rows = Math.min(total, options.minibatchRows);
-    const batch = minibatch ?? createMinibatch(buffer, rows);
-    minibatch = batch;
-    order ??= new Int32Array(total);
-    // From the same order each time, so that a resumed run shuffles as one that never stopped.
-    for (let i = 0; i < total; i++) order[i] = i;
     const result = { ...emptyStatistics(), gradientNorm: 0, updates: 0 };
+    const { moveHead, entropyWeight, valueWeight } = options;
+    passes.begin(buffer);
     for (let epoch = 0; epoch < options.epochs; epoch++) {
-      shuffle(order, learner.uniform);
-      for (let from = 0; from + rows <= total; from += rows) {
-        gather(buffer, order, from, batch);
+      passes.pass(learner.uniform, ({ rows, observations, hindsightCosts, returns }) => {
         learner.network.backward(
-          batch.observations,
+          observations,
           rows,
           (logits, values, logitGradients, valueGradients) => {
-            const { moveHead, entropyWeight } = options;
-            hindsightLossGradient(
-              rows,
-              learner.heads,
-              moveHead,
-              batch.hindsightCosts,
-              logits,
-              entropyWeight,
-              logitGradients,
-              result,
-            );
-            valueLossGradient(batch.returns, values, rows, options.valueWeight, valueGradients, result);
+            const { heads } = learner;
+            hindsightLossGradient(rows, heads, moveHead, hindsightCosts, logits, entropyWeight, logitGradients, result);
+            valueLossGradient(returns, values, rows, valueWeight, valueGradients, result);
           },
           learner.gradient,
         );
         result.gradientNorm += descend(learner, learningRate, options.maxGradientNorm);
         result.updates++;
-      }
+      });
     }
     return result;
   };

@@ -7,23 +7,26 @@ import { likeliestChoice } from '../policies/actor-critic/categorical.ts';
 import { initialParameters, type NetworkShape, networkLayout } from '../policies/actor-critic/network.ts';
 import { createNormalisation, normalise } from '../policies/actor-critic/normalisation.ts';
 import { activateTensorBackend } from '../policies/actor-critic/tensor-backend.ts';
-import { createA2cUpdate, defaultA2cOptions } from './a2c.ts';
+import { createA2cUpdate } from './a2c.ts';
 import { createAdam } from './adam.ts';
 import { createGradientNetwork } from './gradient-network.ts';
 import type { Learner } from './learner.ts';
-import { createPpoUpdate, defaultPpoOptions } from './ppo.ts';
+import { trainOptionsSchema } from './options.ts';
+import { createPpoUpdate } from './ppo.ts';
 import { createRolloutCollector } from './rollout.ts';
 import { createDelayedEnv, createIdentityEnv } from './small-tasks.fixture.ts';
 
+const defaults = trainOptionsSchema.parse({});
+
 const algorithms = {
   ppo: {
-    update: () => createPpoUpdate({ ...defaultPpoOptions, epochs: 4, minibatchRows: 256 }),
+    update: () => createPpoUpdate({ ...defaults, epochs: 4, minibatchRows: 256, entropyWeight: 0.002 }),
     steps: 16,
     learningRate: 3e-3,
     rollouts: { identity: 12, delayed: 25 },
   },
   a2c: {
-    update: () => createA2cUpdate(defaultA2cOptions),
+    update: () => createA2cUpdate({ ...defaults, entropyWeight: 0.003 }),
     steps: 8,
     learningRate: 1e-2,
     rollouts: { identity: 80, delayed: 150 },

@@ -58,7 +58,7 @@ export interface Minibatch {
   readonly hindsightCosts: Float32Array;
 }
 
-export function createMinibatch(buffer: RolloutBuffer, rows: number): Minibatch {
+function createMinibatch(buffer: RolloutBuffer, rows: number): Minibatch {
   const total = buffer.steps * buffer.lanes;
   return {
     rows,
@@ -72,7 +72,7 @@ export function createMinibatch(buffer: RolloutBuffer, rows: number): Minibatch 
 }
 
 /** Copies the buffer's rows `order[from … from + minibatch.rows)`; `order` is a permutation of all rows. */
-export function gather(buffer: RolloutBuffer, order: Int32Array, from: number, minibatch: Minibatch): void {
+function gather(buffer: RolloutBuffer, order: Int32Array, from: number, minibatch: Minibatch): void {
   const { inputs, headCount } = buffer;
   const choices = minibatch.hindsightCosts.length / minibatch.rows;
   for (let k = 0; k < minibatch.rows; k++) {
@@ -100,4 +100,40 @@ export function shuffle(order: Int32Array, uniform: () => number): void {
     order[i] = order[j];
     order[j] = kept;
   }
+}
+
+/** Shuffled passes over a rollout in minibatches. */
+export interface MinibatchPasses {
+  /** Begins with a rollout. */
+  begin(buffer: RolloutBuffer): void;
+  /** Shows every full minibatch of one shuffled pass; the minibatch is reused. */
+  pass(uniform: () => number, visit: (minibatch: Minibatch) => void): void;
+}
+
+export function createMinibatchPasses(minibatchRows: number): MinibatchPasses {
+  let buffer: RolloutBuffer;
+  let minibatch: Minibatch | undefined;
+  let order = new Int32Array(0);
+  return {
+    begin(rollout) {
+      buffer = rollout;
+      const total = buffer.steps * buffer.lanes;
+      if (order.length !== total) {
+        order = new Int32Array(total);
+        minibatch = undefined;
+      }
+      // From the same order each time, so that a resumed run shuffles as one that never stopped.
+      for (let i = 0; i < total; i++) order[i] = i;
+      minibatch ??= createMinibatch(buffer, Math.min(total, minibatchRows));
+    },
+    pass(uniform, visit) {
+      if (minibatch === undefined) throw new Error('begin has not been called');
+      shuffle(order, uniform);
+      const { rows } = minibatch;
+      for (let from = 0; from + rows <= order.length; from += rows) {
+        gather(buffer, order, from, minibatch);
+        visit(minibatch);
+      }
+    },
+  };
 }

@@ -4,7 +4,7 @@ import type { VectorEnv, VectorStep } from '../env/contract.ts';
 import { createNormalisation } from '../policies/actor-critic/normalisation.ts';
 import type { Learner } from './learner.ts';
 import { createRolloutCollector } from './rollout.ts';
-import { createMinibatch, createRolloutBuffer, gather, shuffle } from './rollout-buffer.ts';
+import { createMinibatchPasses, createRolloutBuffer, shuffle } from './rollout-buffer.ts';
 
 const lanes = 3;
 const steps = 7;
@@ -143,20 +143,21 @@ describe('a minibatch', () => {
             buffer.advantages[i] = 10 * i;
             buffer.returns[i] = 100 * i;
           }
-          const order = Int32Array.from({ length: total }, (_, i) => i);
-          shuffle(order, () => (draws.next().value as number) / 1000);
-          const minibatch = createMinibatch(buffer, 1);
+          const passes = createMinibatchPasses(1);
+          passes.begin(buffer);
           const seen = new Set<number>();
-          for (let from = 0; from < total; from++) {
-            gather(buffer, order, from, minibatch);
-            const i = minibatch.observations[0];
-            seen.add(i);
-            expect([...minibatch.observations]).toEqual([i, i + 0.5]);
-            expect([...minibatch.actions].map((action) => action + 0)).toEqual([i, 0 - i]);
-            expect([...minibatch.hindsightCosts]).toEqual([i, 2 * i, 3 * i]);
-            expect(minibatch.oldLogProbabilities[0] + i).toBe(0);
-            expect([minibatch.advantages[0], minibatch.returns[0]]).toEqual([10 * i, 100 * i]);
-          }
+          passes.pass(
+            () => (draws.next().value as number) / 1000,
+            (minibatch) => {
+              const i = minibatch.observations[0];
+              seen.add(i);
+              expect([...minibatch.observations]).toEqual([i, i + 0.5]);
+              expect([...minibatch.actions].map((action) => action + 0)).toEqual([i, 0 - i]);
+              expect([...minibatch.hindsightCosts]).toEqual([i, 2 * i, 3 * i]);
+              expect(minibatch.oldLogProbabilities[0] + i).toBe(0);
+              expect([minibatch.advantages[0], minibatch.returns[0]]).toEqual([10 * i, 100 * i]);
+            },
+          );
           expect(seen.size).toBe(total);
         },
       ),

@@ -4,7 +4,7 @@
  * streams begin anew from (seed, segment), so a run resumed at a segment's end goes on exactly as if it had not stopped.
  */
 import { performance } from 'node:perf_hooks';
-import type { AppModel } from '../env/apps/app-model.ts';
+import { podsPerGroupSize } from '../env/apps/group.ts';
 import { createDemandModel } from '../env/observation/demand-model.ts';
 import { createDraw, mixSeed } from '../env/random.ts';
 import { createScalingEnv, type ScalingEnv } from '../env/simulator/scaling-env.ts';
@@ -70,7 +70,7 @@ export async function train(input: TrainInput): Promise<Checkpoint> {
     steps: options.rolloutSteps,
     discount: options.discount,
     traceDecay: options.traceDecay,
-    hindsight: { podsOfSize: podsOfSize(app, demand.members), capacities: demand.capacities },
+    hindsight: { podsOfSize: podsPerGroupSize(app), capacities: demand.capacities },
   });
   Object.assign(collector.returnScale.moments, run.returnMoments);
   const network = createGradientNetwork(tf, networkLayout(shape));
@@ -173,9 +173,3 @@ function createTrainingEnv({ app, options, traces }: TrainInput, loop: LoopSpec)
 }
 
 const livePolicy = (checkpoint: Checkpoint) => checkpointPolicy({ name: 'policy', origin: 'in training', checkpoint });
-
-function podsOfSize(app: AppModel, members: (service: number, size: number) => number): Float64Array {
-  return Float64Array.from({ length: app.maxGroupSize + 1 }, (_, size) =>
-    app.services.reduce((sum, _service, i) => sum + members(i, size), 0),
-  );
-}

@@ -1,5 +1,6 @@
 /** What a calibrated app model lets an observer expect: CPU of a healthy pod, and the load that a group size can carry. */
 import type { AppModel } from '../apps/app-model.ts';
+import { memberReplicas } from '../apps/group.ts';
 import { createGroupDemand } from '../simulator/create-kernel.ts';
 import { createMeasuredSurface } from '../simulator/measured-surface.ts';
 import { visitsPerRequest } from '../simulator/queueing.ts';
@@ -15,10 +16,8 @@ export interface DemandModel {
 
 export function createDemandModel(app: AppModel): DemandModel {
   const { serving, services } = app;
-  const memberTable = services.map(({ ratio, minReplicas, maxReplicas }) =>
-    Int32Array.from({ length: app.maxGroupSize + 1 }, (_, size) =>
-      Math.min(maxReplicas, Math.max(minReplicas, Math.ceil(ratio * size - 1e-9))),
-    ),
+  const memberTable = services.map((service) =>
+    Int32Array.from({ length: app.maxGroupSize + 1 }, (_, size) => memberReplicas(service, size)),
   );
   return {
     capacities: createGroupDemand(app).capacities,

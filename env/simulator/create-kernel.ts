@@ -1,5 +1,6 @@
 /** From an app model to what serves it, and to what its group sizes can carry. */
 import type { AppModel, MeasuredServing } from '../apps/app-model.ts';
+import { memberReplicas } from '../apps/group.ts';
 import { createMeasuredKernel, createMeasuredSurface } from './measured-surface.ts';
 import { createQueueingCapacity, createQueueingKernel } from './queueing.ts';
 import type { ServingKernel } from './serving-kernel.ts';
@@ -37,8 +38,7 @@ export function createNeededGroupSize(app: AppModel): NeededGroupSize {
 function measuredDemand(app: AppModel, curves: MeasuredServing['curves']): GroupDemand {
   const surface = createMeasuredSurface(curves);
   const service = app.services[0];
-  const replicas = (size: number) =>
-    Math.min(service.maxReplicas, Math.max(service.minReplicas, Math.ceil(service.ratio * size - 1e-9)));
+  const replicas = (size: number) => memberReplicas(service, size);
   const violates: GroupDemand['violates'] = (size, load, factor) =>
     surface.p95Milliseconds(replicas(size), load / factor) > app.slaP95Milliseconds;
   return {

@@ -1,5 +1,6 @@
 /** Pods of a batch: ordered, starting, ready, leaving. Counts only; the pods of a service are alike. */
 import type { AppModel } from '../apps/app-model.ts';
+import { memberReplicas } from '../apps/group.ts';
 import type { LaneRandom } from './lane-random.ts';
 import type { LaneParameters, LaneTotals } from './simulator.ts';
 
@@ -98,10 +99,9 @@ export function createPodFleet({ app, lanes, random, maxTicks }: PodFleetOptions
       lossPerTick[lane] = (parameters.podLossesPerHour * tickSeconds) / 3600;
       anyLoss ||= lossPerTick[lane] > 0;
       anyGrace ||= graceTicks[lane] > 0;
-      for (const [service, { ratio, minReplicas, maxReplicas }] of app.services.entries()) {
-        const i = service * lanes + lane;
-        const wanted = Math.ceil(ratio * parameters.initialGroupSize - 1e-9);
-        desired[i] = Math.min(maxReplicas, Math.max(minReplicas, wanted));
+      for (const [s, service] of app.services.entries()) {
+        const i = s * lanes + lane;
+        desired[i] = memberReplicas(service, parameters.initialGroupSize);
         ready[i] = desired[i];
         terminating[i] = 0;
         for (let slot = 0; slot < ring; slot++) {

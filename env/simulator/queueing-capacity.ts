@@ -1,5 +1,6 @@
 /** How much load a group of a given size can carry within the SLA in steady state, and hence how large it must be. */
 import type { AppModel } from '../apps/app-model.ts';
+import { memberReplicas } from '../apps/group.ts';
 import { createQueueingKernel } from './queueing-kernel.ts';
 import { mixRow, queueingServing } from './queueing-services.ts';
 
@@ -39,9 +40,7 @@ export function createQueueingCapacity(app: AppModel): QueueingCapacity {
   };
 
   function meetsSla(groupSize: number, rps: number, atSecond: number): boolean {
-    for (const [i, { ratio, minReplicas, maxReplicas }] of app.services.entries()) {
-      ready[i] = Math.min(maxReplicas, Math.max(minReplicas, Math.ceil(ratio * groupSize - 1e-9)));
-    }
+    for (const [i, service] of app.services.entries()) ready[i] = memberReplicas(service, groupSize);
     second[0] = atSecond;
     load[0] = rps;
     kernel.resetLane(0);

@@ -3,6 +3,7 @@
  * loop. One step is one decision interval. Episodes end only by their time limit (truncation), with same-step autoreset.
  */
 import type { AppModel } from '../apps/app-model.ts';
+import { podsPerGroupSize } from '../apps/group.ts';
 import type { VectorEnv, VectorStep } from '../contract.ts';
 import { actionHeads, holdChoice, noRaiseChoice, proposeChoice } from '../deliberative-action.ts';
 import { createObservationBuilder } from '../observation/observation.ts';
@@ -73,12 +74,7 @@ export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
   const builder = createObservationBuilder({ app, lanes, metricNames: loop.state.metricNames, intervalSeconds });
   const weights: RewardWeights = { ...defaultRewardWeights, ...options.reward };
   const needed = createNeededGroupSize(app);
-  const nominalSize = needed(app.nominalLoad, 1, 0);
-  const nominalPods = app.services.reduce(
-    (sum, { ratio, minReplicas, maxReplicas }) =>
-      sum + Math.min(maxReplicas, Math.max(minReplicas, Math.ceil(ratio * nominalSize - 1e-9))),
-    0,
-  );
+  const nominalPods = podsPerGroupSize(app)[needed(app.nominalLoad, 1, 0)];
   const heads = actionHeads(loop.state.metricNames);
   const width = builder.names.length;
   const observations = new Float32Array(lanes * width);

@@ -1,7 +1,7 @@
 /** What perfect foresight could buy: the oracle's points between no violations and the fewest pods. */
 import type { AppModel } from '../../env/apps/app-model.ts';
+import { podsPerGroupSize } from '../../env/apps/group.ts';
 import { demandPerTick, type Foresight, type OracleDemand } from './demand.ts';
-import { podsPerGroupSize } from './group.ts';
 import { coldStartTicks, readyUnderPlan } from './plan.ts';
 import { planTradeOff } from './trade-off.ts';
 

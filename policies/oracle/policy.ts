@@ -1,10 +1,10 @@
 /** The policy that knows the future: a bound that no other can pass, not something to run. */
 import type { AppModel } from '../../env/apps/app-model.ts';
+import { memberReplicas, podsPerGroupSize } from '../../env/apps/group.ts';
 import { UserError } from '../../env/errors.ts';
 import type { FleetController } from '../../env/ports.ts';
 import type { Policy } from '../policy.ts';
 import { demandPerTick, type OracleDemand } from './demand.ts';
-import { memberReplicas, podsPerGroupSize } from './group.ts';
 import { coldStartTicks } from './plan.ts';
 import { planTradeOff } from './trade-off.ts';
 

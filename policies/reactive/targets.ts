@@ -1,4 +1,5 @@
 /** The arithmetic of group sizes: steps, tracking, rate limits, members. Pure, on numbers, shared by both forms of the loop. */
+import { memberReplicas as memberOfGroup } from '../../env/apps/group.ts';
 
 /** Distance of a tracked ratio from 1 in which nothing is wanted, Kubernetes' HPA default. */
 export const trackingTolerance = 0.1;
@@ -12,7 +13,7 @@ export function clampTo(value: number, minimum: number, maximum: number): number
 
 /** Replicas of a group member: clamp(ceil(ratio × group size), min, max). */
 export function memberReplicas(ratio: number, groupSize: number, minimum: number, maximum: number): number {
-  return clampTo(Math.ceil(ratio * groupSize - rounding), minimum, maximum);
+  return memberOfGroup({ ratio, minReplicas: minimum, maxReplicas: maximum }, groupSize);
 }
 
 /** A step in whole pods, or in percent of the size: at least one pod, rounded up going up and down going down, towards more pods. */

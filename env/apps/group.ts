@@ -1,8 +1,11 @@
 /** What a group of a given size consists of. */
-import type { AppModel } from '../../env/apps/app-model.ts';
+import type { AppModel } from './app-model.ts';
+
+/** How a member follows its group. */
+export type GroupMemberShape = Pick<AppModel['services'][number], 'ratio' | 'minReplicas' | 'maxReplicas'>;
 
 /** Replicas of a member in a group of that size: ceil(ratio × size) within the service's bounds. */
-export function memberReplicas(service: AppModel['services'][number], groupSize: number): number {
+export function memberReplicas(service: GroupMemberShape, groupSize: number): number {
   // The slack keeps ceil(3 × (1 ÷ 3)) at 1.
   const wanted = Math.ceil(service.ratio * groupSize - 1e-9);
   return Math.min(service.maxReplicas, Math.max(service.minReplicas, wanted));
