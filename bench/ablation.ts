@@ -2,7 +2,8 @@
  * What each part of the action earns on an application: the reactive loop alone (every fixed ranking), last-ten, random
  * group scaling and the tuned HPA beside agents that learn ranks only, set-points only, or both. All on held-out traces.
  *
- *   npx tsx bench/ablation.ts --app boutique-moving [--steps 2000000] [--seeds 1,2,3] [--json FILE]
+ *   npx tsx bench/ablation.ts --app boutique-moving [--steps 2000000] [--seeds 1,2,3] [--weight 6] [--json FILE]
+ *   npx tsx bench/ablation.ts --app boutique-moving --checkpoint policies/checkpoints/boutique-moving   (trains nothing)
  */
 import { parseArgs } from 'node:util';
 import { loadApp } from '../env/apps/load-app.ts';
@@ -11,7 +12,7 @@ import { loadTensorBackend } from '../policies/actor-critic/tensor-backend.ts';
 import type { Policy } from '../policies/policy.ts';
 import { agentLoopSpec, defaultLoopSpec } from '../policies/reactive/default-specs.ts';
 import { reactivePolicy } from '../policies/reactive/reactive-policy.ts';
-import { checkpointPolicy } from '../policies/two-loop.ts';
+import { checkpointPolicy, loadCheckpointPolicy } from '../policies/two-loop.ts';
 import { evaluatePolicy, meanOutcome } from '../training/evaluate.ts';
 import type { EvaluationRow } from '../training/inspection.ts';
 import { trainOptionsSchema } from '../training/options.ts';
@@ -26,10 +27,12 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1' },
     weight: { type: 'string', default: '15' },
     json: { type: 'string' },
+    'trace-seed': { type: 'string', default: '301' },
+    checkpoint: { type: 'string' },
   },
 });
 const app = await loadApp(values.app);
-const traces = heldOutTraces({ app, perFamily: 2, seed: 101 });
+const traces = heldOutTraces({ app, perFamily: 2, seed: Number(values['trace-seed']) });
 const { tf } = await loadTensorBackend();
 const rows: EvaluationRow[] = [];
 
@@ -70,7 +73,8 @@ for (const ranks of rankings(names.length)) {
     reactivePolicy({ name: `reactive, ${order.map(({ name }) => name).join(' > ')}`, description: '', specFor }),
   );
 }
-for (const learns of ['ranks', 'set-points', 'both'] as const) {
+if (values.checkpoint !== undefined) await report(await loadCheckpointPolicy(values.checkpoint));
+for (const learns of values.checkpoint === undefined ? (['ranks', 'set-points', 'both'] as const) : []) {
   for (const seed of values.seeds.split(',')) {
     // Hindsight knows set-points only; ranks are PPO's to learn, over the loop that serves without set-points.
     const loop = learns === 'ranks' ? defaultLoopSpec(app) : agentLoopSpec(app);

@@ -3,7 +3,7 @@
  * the application, beside every baseline's whole frontier. Every seed is reported.
  *
  *   npx tsx bench/quality.ts --app frontend --checkpoint policies/checkpoints/frontend policies/checkpoints/frontend-seeds/seed-2 …
- *     [--per-family 4] [--seed 101] [--json FILE] [--figure FILE.html]
+ *     [--per-family 4] [--seed 301] [--json FILE] [--figure FILE.html]
  */
 import { parseArgs } from 'node:util';
 import { loadApp } from '../env/apps/load-app.ts';
@@ -29,7 +29,7 @@ const { values, positionals } = parseArgs({
     app: { type: 'string', default: 'frontend' },
     checkpoint: { type: 'string', multiple: true, default: [] },
     'per-family': { type: 'string', default: '4' },
-    seed: { type: 'string', default: '101' },
+    seed: { type: 'string', default: '301' },
     json: { type: 'string' },
     figure: { type: 'string' },
   },
@@ -51,7 +51,7 @@ const folders = [...values.checkpoint, ...positionals];
 const policies = [
   ...(await Promise.all(
     folders.map((folder, i) =>
-      loadCheckpointPolicy(folder).then((policy) => ({ ...policy, name: `checkpoint:${app.name}/seed-${i + 1}` })),
+      loadCheckpointPolicy(folder).then((policy) => ({ ...policy, name: `checkpoint:duoloop/seed-${i + 1}` })),
     ),
   )),
   ...(await Promise.all(baselines.map((name) => resolveTunedPolicy(name, app, console.error)))),
