@@ -76,7 +76,7 @@ async function run(title: string, releases: string | undefined): Promise<Scenari
   }
   const frontiers = await compareFrontiers(options, await tunedBaselines(app, console.error));
   print(title, rows, frontiers);
-  if (values.figure !== undefined && releases === undefined) {
+  if (values.figure !== undefined && releases !== undefined) {
     const shown = all.filter((row) => !['random-group', 'reactive', 'last-ten', 'hpa-measured'].includes(row.policy));
     const names = [...new Set(shown.map((row) => row.policy))];
     const chart = costChart(
@@ -87,7 +87,7 @@ async function run(title: string, releases: string | undefined): Promise<Scenari
         frontiers.map(({ label }) => label),
       ),
     );
-    const title = `Cost against violations on ${app.name}`;
+    const title = `Cost against violations on ${app.name} while releases change it`;
     await writeFileWhole(values.figure, renderPage({ title, body: renderChart(chart) }));
   }
   return { title, rows, frontiers };
