@@ -35,6 +35,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--environments", type=int, default=8, help="environments of a training run (default 8)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="training seeds (default 1)")
     parser.add_argument("--speed-steps", type=int, default=20_000, help="steps of each repeat of a speed figure")
+    parser.add_argument("--algorithms", nargs="+", choices=["ppo", "a2c"], default=["ppo", "a2c"])
+    parser.add_argument("--only-training", action="store_true", help="leave the speed figures out")
     parser.add_argument("--quick", action="store_true", help="few steps and one repeat")
     parser.add_argument("--json", type=Path, help="write the results here as well")
     arguments = parser.parse_args()
@@ -86,7 +88,7 @@ def measure(arguments: argparse.Namespace) -> dict:
     import batched
     from agreement import check_agreement
     from frontend_env import Workloads
-    from train_sb3 import ALGORITHMS, measure_speed, train
+    from train_sb3 import measure_speed, train
 
     repeats = 1 if arguments.quick else 5
     with tempfile.TemporaryDirectory() as folder:
@@ -95,18 +97,18 @@ def measure(arguments: argparse.Namespace) -> dict:
         agreement = check_agreement(workloads)
     print(f"agrees with Duoloop's simulator: {agreement}", file=sys.stderr)
     simulators = []
-    for lanes in (1, 256, 4096):
+    for lanes in () if arguments.only_training else (1, 256, 4096):
         figures = batched.measure(workloads.curves, workloads.settings, workloads.training, lanes, repeats)
         median = float(numpy.median(figures))
         simulators.append({"lanes": lanes, "unit": "service-ticks/s", "median": median, "samples": figures})
         print(f"numpy simulator, batch {lanes}: {median:,.0f} service-ticks/s", file=sys.stderr)
     speeds, races = [], []
-    for algorithm in ALGORITHMS:
+    for algorithm in () if arguments.only_training else arguments.algorithms:
         for environments in (1, 8):
             speed = measure_speed(algorithm, workloads, environments, arguments.speed_steps, repeats)
             speeds.append(speed)
             print(f"SB3 {algorithm}, {environments} environments: {speed['median']:,.0f} env-steps/s", file=sys.stderr)
-    for algorithm in ALGORITHMS:
+    for algorithm in arguments.algorithms:
         for seed in arguments.seeds:
             race = train(algorithm, workloads, arguments, seed)
             races.append(race)
