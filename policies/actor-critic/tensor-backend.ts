@@ -89,11 +89,11 @@ async function loadNative(): Promise<TensorLibrary> {
   throw new Error(`${failures.join('; ')}; "npm run setup:native -- --force" builds it anew`);
 }
 
-/** tfjs-node 4.22 calls these; Node 23 removed them. */
+/** tfjs-node 4.22 calls these; Node 22 warns of it on stderr and Node 23 removed them. */
 function restoreRemovedUtilities(): void {
   const legacy = util as unknown as Record<string, unknown>;
-  legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  legacy.isArray ??= Array.isArray;
+  legacy.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
+  legacy.isArray = Array.isArray;
 }
 
 async function loadWasm(): Promise<TensorLibrary> {
