@@ -5,8 +5,8 @@
  */
 import { performance } from 'node:perf_hooks';
 import { podsPerGroupSize } from '../env/apps/group.ts';
-import { createDemandModel } from '../env/observation/demand-model.ts';
 import { createDraw, mixSeed } from '../env/random.ts';
+import { createGroupDemand } from '../env/simulator/create-kernel.ts';
 import { createScalingEnv, type ScalingEnv } from '../env/simulator/scaling-env.ts';
 import type { Checkpoint, CheckpointDocument } from '../policies/actor-critic/checkpoint.ts';
 import { type NetworkShape, networkLayout } from '../policies/actor-critic/network.ts';
@@ -64,13 +64,12 @@ export async function train(input: TrainInput): Promise<Checkpoint> {
     heads: env.actionHeads.map((head) => head.choices.length),
   };
   const run = startRun(input, shape);
-  const demand = createDemandModel(app);
   const collector = createRolloutCollector({
     env,
     steps: options.rolloutSteps,
     discount: options.discount,
     traceDecay: options.traceDecay,
-    hindsight: { podsOfSize: podsPerGroupSize(app), capacities: demand.capacities },
+    hindsight: { podsOfSize: podsPerGroupSize(app), capacities: createGroupDemand(app).capacities },
   });
   Object.assign(collector.returnScale.moments, run.returnMoments);
   const network = createGradientNetwork(tf, networkLayout(shape));
@@ -91,7 +90,9 @@ export async function train(input: TrainInput): Promise<Checkpoint> {
   const rollouts = Math.ceil(options.environmentSteps / stepsPerRollout);
   const warmRollouts = Math.round(rollouts * options.warmStartShare);
   const validate = createValidation(app);
-  const rival = options.violationTargetPercent > 0 ? undefined : await resolveTunedPolicy('hpa-tuned', app, () => {});
+  // A fixed price has no target.
+  const hasTarget = options.violationTargetPercent > 0 || options.fixedViolationWeight;
+  const rival = hasTarget ? undefined : await resolveTunedPolicy('hpa-tuned', app, () => {});
   const lagrangianOptions = {
     ...defaultLagrangianOptions,
     targetPercent: rival

@@ -5,7 +5,7 @@ import type { Trace } from '../env/workload/trace.ts';
 import { forecastPolicy } from '../policies/forecast.ts';
 import { hpaPolicy, requestRatePolicy } from '../policies/hpa/policies.ts';
 import { loadTuned, type Tuned, type TunedTargets } from '../policies/hpa/tuned.ts';
-import { type Evaluate, tune, tunePerService } from '../policies/hpa/tuning.ts';
+import { type Evaluate, isBetter, tune, tunePerService } from '../policies/hpa/tuning.ts';
 import type { Policy } from '../policies/policy.ts';
 import { resolvePolicy } from '../policies/registry.ts';
 import { evaluatePolicy, meanOutcome } from './evaluate.ts';
@@ -85,7 +85,7 @@ export async function tuneBaselines(
         }));
       }
       const { violationPercent, meanReplicas } = outcome;
-      if (chosen === undefined || better(outcome, chosen)) {
+      if (chosen === undefined || isBetter(outcome, chosen, budgetPercent)) {
         chosen = { targets, behavior, violationPercent, meanReplicas, frontier };
       }
     }
@@ -96,12 +96,6 @@ export async function tuneBaselines(
     );
   }
   return tuned;
-}
-
-function better(a: { violationPercent: number; meanReplicas: number }, b: typeof a): boolean {
-  const [fits, other] = [a.violationPercent <= budgetPercent, b.violationPercent <= budgetPercent];
-  if (fits !== other) return fits;
-  return fits ? a.meanReplicas < b.meanReplicas : a.violationPercent < b.violationPercent;
 }
 
 /** The tuned baselines of an app: the shipped file when it fits the app model, else tuned now. */
