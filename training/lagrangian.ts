@@ -21,8 +21,9 @@ export interface LagrangianOptions {
 export const defaultLagrangianOptions: LagrangianOptions = {
   targetPercent: 0.8,
   initialMultiplier: 12,
-  rate: 0.02,
-  smoothing: 0.95,
+  // Once a segment, on validations: the policy follows late, and a faster price overshoots.
+  rate: 0.12,
+  smoothing: 0.5,
   bounds: [1, 200],
 };
 

@@ -98,8 +98,6 @@ export async function train(input: TrainInput): Promise<Checkpoint> {
     targetPercent: rival
       ? Math.max(leastTargetPercent, autoTargetShare * (await validate(rival)).violationPercent)
       : options.violationTargetPercent,
-    rate: 0.12,
-    smoothing: 0.5,
   };
   const startedAt = performance.now() - run.seconds * 1000;
   const document = (): CheckpointDocument => describeRun(input, loop, env, run, collector.returnScale.moments);
