@@ -82,7 +82,8 @@ const thresholdSchema = z
     }
   });
 
-const metricSchema = z
+/** One metric with its rank and thresholds. */
+export const metricSchema = z
   .strictObject({
     name: metricName,
     /** 1 is first. */
@@ -120,7 +121,7 @@ const directionSchema = (stabilizationWindowSeconds: number) =>
     })
     .prefault({});
 
-const behaviorSchema = z
+export const behaviorSchema = z
   .strictObject({
     minReplicas: replicaCount.default(1),
     maxReplicas: replicaCount.min(1),
@@ -132,7 +133,7 @@ const behaviorSchema = z
     message: 'is above maxReplicas: lower minReplicas or raise maxReplicas',
   });
 
-const onMissingMetricsSchema = z
+export const onMissingMetricsSchema = z
   .strictObject({
     action: z.enum(['Hold', 'Fallback']).default('Hold'),
     /** Fallback only: the group has at least this size once metrics were missing for `afterTicks` ticks in a row. */
@@ -172,16 +173,23 @@ export const groupMemberSchema = z
   })
   .refine((m) => m.min <= m.max, { path: ['min'], message: 'is above max: lower min or raise max' });
 
+export const intervalSecondsSchema = z.int().min(1).max(3600).default(15);
+
 const uniqueBy = <T>(items: readonly T[], key: (item: T) => unknown) => new Set(items.map(key)).size === items.length;
 
-export const loopSpecSchema = z.strictObject({
-  intervalSeconds: z.int().min(1).max(3600).default(15),
-  metrics: z
-    .array(metricSchema)
+/** The metrics of a loop: each name and each rank once. */
+export function metricListSchema<Metric extends z.ZodType<{ name: string; rank: number }>>(metric: Metric) {
+  return z
+    .array(metric)
     .min(1)
     .max(16)
     .refine((metrics) => uniqueBy(metrics, ({ name }) => name), 'has two metrics of one name: rename or remove one')
-    .refine((metrics) => uniqueBy(metrics, ({ rank }) => rank), 'has two metrics of one rank: give each its own'),
+    .refine((metrics) => uniqueBy(metrics, ({ rank }) => rank), 'has two metrics of one rank: give each its own');
+}
+
+export const loopSpecSchema = z.strictObject({
+  intervalSeconds: intervalSecondsSchema,
+  metrics: metricListSchema(metricSchema),
   behavior: behaviorSchema,
   onMissingMetrics: onMissingMetricsSchema,
   /** Hold: nothing is decided while a member rolls out, when measurements mix two versions. */

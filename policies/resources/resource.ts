@@ -1,0 +1,96 @@
+/**
+ * What the custom resources have in common. Their schemas are zod; the CRDs in manifests/crds are generated from them and
+ * every default lives here. In policies because operator and agent both read them and never import each other.
+ */
+import { z } from 'zod';
+
+export const apiGroup = 'duoloop.dev';
+export const apiVersion = 'duoloop.dev/v1alpha1';
+
+/** DNS-1123 subdomain: the name of a Kubernetes object. */
+export const objectName = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/, 'must be a Kubernetes object name');
+
+/** RFC 3339 with whatever fraction the writer has; the API server keeps it as text. */
+export const timestamp = z.iso.datetime({ offset: true });
+
+/** Something in the same namespace with a scale subresource. */
+export const targetRefSchema = z.strictObject({
+  apiVersion: z.string().min(1).max(253).default('apps/v1'),
+  kind: z.string().min(1).max(63).default('Deployment'),
+  name: objectName,
+});
+export type TargetRef = z.infer<typeof targetRefSchema>;
+
+export const conditionSchema = z.strictObject({
+  type: z.string().max(316),
+  status: z.enum(['True', 'False', 'Unknown']),
+  /** CamelCase, for programs. */
+  reason: z.string().max(1024),
+  /** For people: what is wrong, where, what to do. */
+  message: z.string().max(32_768),
+  lastTransitionTime: timestamp,
+  observedGeneration: z.int().optional(),
+});
+export type Condition = z.infer<typeof conditionSchema>;
+export const conditionsSchema = z.array(conditionSchema).max(16);
+
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly generation?: number;
+  readonly resourceVersion?: string;
+  readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly name: string;
+    readonly uid: string;
+    readonly controller?: boolean;
+  }[];
+}
+
+/** An object as the API server gives it: the spec is not parsed yet, the status may be absent. */
+export interface StoredObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+}
+
+export interface CustomResource<Spec, Status> extends StoredObject {
+  readonly spec: Spec;
+  readonly status?: Status;
+}
+
+export interface PrinterColumn {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date' | 'number' | 'boolean';
+  readonly jsonPath: string;
+  /** Above 0: only with `-o wide`. */
+  readonly priority?: number;
+  readonly description?: string;
+}
+
+/** One custom resource: what the CRD generator needs. */
+export interface ResourceDefinition {
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly description: string;
+  readonly spec: z.ZodType;
+  readonly status: z.ZodType;
+  readonly scale?: {
+    readonly specReplicasPath: string;
+    readonly statusReplicasPath: string;
+    readonly labelSelectorPath: string;
+  };
+  readonly printerColumns: readonly PrinterColumn[];
+}

@@ -1,0 +1,89 @@
+/**
+ * The stages of a loop in the Distributed topology: operators that talk by writing each other's resources. A message keeps
+ * its `time` as its identity from end to end. The reactive side is Monitoring → Decision → Execution, the deliberative one
+ * MonitoringD → DecisionD → ExecutionD; the ClosedLoop owns all six, named `<loop>-monitoring`, `<loop>-decision-d` ….
+ */
+import { z } from 'zod';
+import { type CustomResource, objectName, type ResourceDefinition, timestamp } from './resource.ts';
+
+const metricName = z.string().max(63);
+const base = {
+  closedLoop: objectName,
+  /** The controller that handles this stage; ours when left out. */
+  managedBy: z.string().max(253).optional(),
+  /** Identity of the message that is in the stage now; absent before the first. */
+  time: timestamp.optional(),
+};
+
+export const monitoringSpecSchema = z.strictObject({
+  ...base,
+  /** Measured values by metric name; a metric without one is missing. */
+  data: z.record(metricName, z.number()).optional(),
+});
+export const decisionSpecSchema = z.strictObject({
+  ...base,
+  /** "Low cpu,Low memory". */
+  message: z.string().max(1024).optional(),
+});
+export const executionSpecSchema = z.strictObject({
+  ...base,
+  /** "React to cpu", "No action". */
+  action: z.string().max(128).optional(),
+});
+export const monitoringDSpecSchema = z.strictObject({
+  ...base,
+  /** The metric reacted to. */
+  data: z.strictObject({ metric: metricName }).optional(),
+});
+export const decisionDSpecSchema = z.strictObject({
+  ...base,
+  /** Per metric its last 10 reactions, Unix seconds, oldest first. */
+  data: z.record(metricName, z.array(z.number()).max(10)).optional(),
+});
+export const executionDSpecSchema = z.strictObject({
+  ...base,
+  /** "Increase rank", "No action". */
+  action: z.string().max(128).optional(),
+  metric: metricName.optional(),
+});
+
+/** A stage is done with the message whose time it has here. */
+export const stageStatusSchema = z.strictObject({
+  time: timestamp.optional(),
+  message: z.string().max(1024).optional(),
+});
+
+export type StageKind = 'Monitoring' | 'Decision' | 'Execution' | 'MonitoringD' | 'DecisionD' | 'ExecutionD';
+export type Stage<Spec> = CustomResource<Spec, z.infer<typeof stageStatusSchema>>;
+export type MonitoringSpec = z.infer<typeof monitoringSpecSchema>;
+export type DecisionSpec = z.infer<typeof decisionSpecSchema>;
+export type ExecutionSpec = z.infer<typeof executionSpecSchema>;
+export type MonitoringDSpec = z.infer<typeof monitoringDSpecSchema>;
+export type DecisionDSpec = z.infer<typeof decisionDSpecSchema>;
+export type ExecutionDSpec = z.infer<typeof executionDSpecSchema>;
+
+function stage(kind: StageKind, plural: string, description: string, spec: z.ZodType): ResourceDefinition {
+  return {
+    kind,
+    plural,
+    singular: kind.toLowerCase(),
+    shortNames: [],
+    description,
+    spec,
+    status: stageStatusSchema,
+    printerColumns: [
+      { name: 'Loop', type: 'string', jsonPath: '.spec.closedLoop' },
+      { name: 'Time', type: 'string', jsonPath: '.spec.time' },
+      { name: 'Done', type: 'string', jsonPath: '.status.time' },
+    ],
+  };
+}
+
+export const stageDefinitions: readonly ResourceDefinition[] = [
+  stage('Monitoring', 'monitorings', 'Measured values of a closed loop', monitoringSpecSchema),
+  stage('Decision', 'decisions', 'Breaches of a closed loop', decisionSpecSchema),
+  stage('Execution', 'executions', 'The reaction of a closed loop', executionSpecSchema),
+  stage('MonitoringD', 'monitoringds', 'The reaction that the deliberative side heard of', monitoringDSpecSchema),
+  stage('DecisionD', 'decisionds', 'The last reactions of every metric', decisionDSpecSchema),
+  stage('ExecutionD', 'executionds', 'The rank change that the deliberative side asks for', executionDSpecSchema),
+];
