@@ -45,14 +45,30 @@ export interface LoopDecision {
   readonly state: LoopState;
 }
 
-/** @param now seconds, of the clock that set-points and state are in */
-export function decide(spec: LoopSpec, state: LoopState, observation: LoopObservation, now: number): LoopDecision {
+/** Every metric on its side of the thresholds: the monitoring stage. */
+export function readMetrics(spec: LoopSpec, observation: LoopObservation): MetricReading[] {
+  const { metrics, incomplete, groupSize } = observation;
+  return spec.metrics.map((metric) =>
+    readMetric(metric, metrics[metric.name], incomplete?.includes(metric.name) ?? false, groupSize),
+  );
+}
+
+/**
+ * @param now seconds, of the clock that set-points and state are in
+ * @param chosen the metric to react to when something else than the ranks decides that (a policy engine, a stage of its own):
+ *   a metric that is not in breach, or null, is no reaction. The safety rules hold whoever chooses.
+ */
+export function decide(
+  spec: LoopSpec,
+  state: LoopState,
+  observation: LoopObservation,
+  now: number,
+  chosen?: string | null,
+): LoopDecision {
   const { behavior } = spec;
   const size = observation.groupSize;
   const clamps = new Set<Clamp>();
-  const readings = spec.metrics.map((metric) =>
-    readMetric(metric, observation.metrics[metric.name], observation.incomplete?.includes(metric.name) ?? false, size),
-  );
+  const readings = readMetrics(spec, observation);
   const missing = readings.some(({ incomplete }) => incomplete);
   const missingTicks = missing ? state.missingTicks + 1 : 0;
   const startSecond = state.startSecond ?? now;
@@ -72,7 +88,7 @@ export function decide(spec: LoopSpec, state: LoopState, observation: LoopObserv
   const pressing = readings.some(asksForMore);
   const reported = readings.filter(({ breach }) => breach !== breachCode.none);
   const ordered = byPrecedence(reported, state.ranks, (reading) => isExhausted(spec, reading, observation, floor));
-  const winner = ordered[0] ?? null;
+  const winner = (chosen === undefined ? ordered[0] : ordered.find(({ name }) => name === chosen)) ?? null;
   const goesUp = winner !== null && asksForMore(winner);
 
   // The winner's reaction on the group: bounds, missing data, stabilisation.
@@ -126,7 +142,9 @@ export function decide(spec: LoopSpec, state: LoopState, observation: LoopObserv
     setPoint: setPoint.next,
     ...(winner === null ? {} : withReaction(state, winner.name, now)),
   };
-  const losers = ordered.slice(1).sort((a, b) => state.ranks[a.name] - state.ranks[b.name]);
+  const losers = ordered
+    .filter((reading) => reading !== winner)
+    .sort((a, b) => state.ranks[a.name] - state.ranks[b.name]);
   return conclude(spec, readings, winner, losers, target, vertical.change, clamps, next, now);
 }
 
