@@ -1,13 +1,40 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
+const clusterTests = '**/*.cluster.test.ts';
+const exclude = [...configDefaults.exclude, 'runs/**', '**/.venv/**'];
+
 export default defineConfig({
   test: {
-    include: ['**/*.test.ts'],
-    exclude: [...configDefaults.exclude, 'runs/**', '**/.venv/**'],
     // Processes, since the native tensor backend is a C++ library with process-wide state.
     pool: 'forks',
-    testTimeout: 30_000,
     reporters: ['default', './test/reporter.ts'],
     coverage: { provider: 'v8', include: ['{env,policies,training,agent,operator,cli}/**/*.ts', 'cli.ts'] },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...exclude, clusterTests],
+          testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cluster',
+          include: [clusterTests],
+          exclude,
+          // Runs only when a test of this project is selected.
+          globalSetup: ['./test/cluster-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // After the others, and few at a time: the control plane needs processors as well.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
+        },
+      },
+    ],
   },
 });

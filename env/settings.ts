@@ -1,6 +1,6 @@
 /** What the process environment may set. It is read here and nowhere else. */
 import { homedir } from 'node:os';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from './errors.ts';
 
@@ -19,6 +19,14 @@ const settingsSchema = z.object({
   XDG_CACHE_HOME: z.string().optional(),
   /** Paths joined by the system's delimiter, as kubectl reads it. */
   KUBECONFIG: z.string().optional(),
+  /** A folder with the programs of a control plane, for the lab and the cluster tests. */
+  DUOLOOP_BIN_DIR: z.string().optional(),
+  /** The same, as envtest and its setup tool name it. */
+  KUBEBUILDER_ASSETS: z.string().optional(),
+  PATH: z.string().optional(),
+  /** Set by Kubernetes in every pod: where its API server is. */
+  KUBERNETES_SERVICE_HOST: z.string().optional(),
+  KUBERNETES_SERVICE_PORT: z.string().optional(),
 });
 
 export interface Settings {
@@ -28,6 +36,12 @@ export interface Settings {
   /** Where downloads and builds are kept that survive a new checkout. */
   readonly cacheFolder: string;
   readonly kubeconfigFiles: readonly string[];
+  /** Folders in which the user keeps a control plane's programs, the first looked at first. */
+  readonly binaryFolders: readonly string[];
+  /** The folders of PATH. */
+  readonly searchPath: readonly string[];
+  /** The API server of the cluster that this process is a pod of. */
+  readonly apiServerOfPod: string;
 }
 
 /** @throws UserError `settings.invalid` naming the variable. */
@@ -42,7 +56,8 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
       { cause: parsed.error },
     );
   }
-  const { DUOLOOP_BACKEND, DUOLOOP_DEBUG, CI, XDG_CACHE_HOME, KUBECONFIG } = parsed.data;
+  const { DUOLOOP_BACKEND, DUOLOOP_DEBUG, CI, XDG_CACHE_HOME, KUBECONFIG, DUOLOOP_BIN_DIR, KUBEBUILDER_ASSETS, PATH } =
+    parsed.data;
   // The XDG specification says that a relative path is to be ignored.
   const cacheHome =
     XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME) ? XDG_CACHE_HOME : join(homedir(), '.cache');
@@ -52,7 +67,20 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     continuousIntegration: CI,
     cacheFolder: join(cacheHome, 'duoloop'),
     kubeconfigFiles: KUBECONFIG ? KUBECONFIG.split(delimiter).filter(Boolean) : [join(homedir(), '.kube', 'config')],
+    binaryFolders: [DUOLOOP_BIN_DIR, KUBEBUILDER_ASSETS].filter(isNonEmpty).map((folder) => resolve(folder)),
+    searchPath: (PATH ?? '').split(delimiter).filter(isNonEmpty),
+    apiServerOfPod: apiServerOfPod(parsed.data.KUBERNETES_SERVICE_HOST, parsed.data.KUBERNETES_SERVICE_PORT),
   };
+}
+
+/** The name that every cluster's DNS knows, where the variables were switched off. */
+function apiServerOfPod(host: string | undefined, port = '443'): string {
+  if (!isNonEmpty(host)) return 'https://kubernetes.default.svc';
+  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function isNonEmpty(value: string | undefined): value is string {
+  return value !== undefined && value !== '';
 }
 
 let parsedOnce: Settings | undefined;
@@ -61,4 +89,9 @@ let parsedOnce: Settings | undefined;
 export function settings(): Settings {
   parsedOnce ??= parseSettings(process.env);
   return parsedOnce;
+}
+
+/** The environment for a program that this process starts: its own, with changes. */
+export function childEnvironment(changes: Readonly<Record<string, string>>): Record<string, string | undefined> {
+  return { ...process.env, ...changes };
 }

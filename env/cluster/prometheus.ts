@@ -16,11 +16,14 @@ export type PrometheusErrorCode =
 
 export class PrometheusError extends Error {
   readonly code: PrometheusErrorCode;
+  /** Of Prometheus' answer, when there was one: 400 and 422 are about the query, 5xx about Prometheus. */
+  readonly httpStatus: number | undefined;
 
-  constructor(code: PrometheusErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: PrometheusErrorCode, message: string, options?: { cause?: unknown; httpStatus?: number }) {
     super(message, options);
     this.name = 'PrometheusError';
     this.code = code;
+    this.httpStatus = options?.httpStatus;
   }
 }
 
@@ -55,6 +58,12 @@ export interface PrometheusClient {
   version(): Promise<string>;
   /** The samples of an instant query, at least one, all finite and fresh. @throws PrometheusError */
   vector(query: string, signal?: AbortSignal): Promise<PrometheusSample[]>;
+  /**
+   * The samples of an instant query as they are: maybe none, and NaN for what is no finite number (Inf, a histogram). Asked
+   * by POST, so that the query may be long.
+   * @throws PrometheusError
+   */
+  samples(query: string, signal?: AbortSignal): Promise<PrometheusSample[]>;
   /** The only sample of an instant query or its scalar. @throws PrometheusError `ambiguous` when there are several. */
   value(query: string, signal?: AbortSignal): Promise<number>;
   /** The series of a range query (Unix seconds), at least one. @throws PrometheusError */
@@ -70,6 +79,17 @@ const rejectionSchema = z.object({
   errorType: z.string().default('unknown'),
   error: z.unknown(),
   code: z.string().optional(),
+  httpStatus: z.number().optional(),
+});
+
+/** Of a reply, as far as a histogram matters: the library cannot read a sample that has no `value`. */
+const histogramReplySchema = z.looseObject({
+  data: z.looseObject({
+    resultType: z.literal('vector'),
+    result: z.array(
+      z.looseObject({ value: z.unknown().optional(), histogram: z.tuple([z.number(), z.unknown()]).optional() }),
+    ),
+  }),
 });
 
 const sampleSchema = z.object({ time: z.date(), value: z.number().or(z.nan()) });
@@ -85,11 +105,12 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
     throw new PrometheusError('rejected', `"${url}" is not a URL; give one like http://host:9090`);
 
   /** The library takes no abort signal per call, so each call that has one gets a driver that carries it. */
-  function driver(signal?: AbortSignal): PrometheusDriver {
+  function driver(signal?: AbortSignal, preferPost = false): PrometheusDriver {
     const deadline = AbortSignal.timeout(timeoutSeconds * 1000);
     return new PrometheusDriver({
       endpoint: url.replace(/\/+$/, ''),
       baseURL: '/api/v1',
+      preferPost,
       requestInterceptor: {
         onFulfilled: (request) => {
           if (bearerToken !== undefined) request.headers.set('Authorization', `Bearer ${bearerToken}`);
@@ -97,13 +118,28 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
           return request;
         },
       },
+      responseInterceptor: {
+        onFulfilled: (response) => {
+          const reply = histogramReplySchema.safeParse(response.data);
+          for (const sample of reply.success ? reply.data.data.result : []) {
+            if (sample.value === undefined && sample.histogram) sample.value = [sample.histogram[0], 'NaN'];
+          }
+          if (reply.success) response.data = reply.data;
+          return response;
+        },
+      },
     });
   }
 
-  async function ask<T>(what: string, signal: AbortSignal | undefined, call: (driver: PrometheusDriver) => Promise<T>) {
+  async function ask<T>(
+    what: string,
+    signal: AbortSignal | undefined,
+    call: (driver: PrometheusDriver) => Promise<T>,
+    preferPost?: boolean,
+  ) {
     const started = performance.now();
     try {
-      return await call(driver(signal));
+      return await call(driver(signal, preferPost));
     } catch (rejection) {
       signal?.throwIfAborted();
       const waitedSeconds = (performance.now() - started) / 1000;
@@ -112,15 +148,7 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
   }
 
   async function vector(query: string, signal?: AbortSignal): Promise<PrometheusSample[]> {
-    const { resultType, result } = await ask(`query ${query}`, signal, (prometheus) => prometheus.instantQuery(query));
-    const samples: PrometheusSample[] =
-      (resultType as string) === 'scalar'
-        ? [scalarSample(scalarSchema.parse(result))]
-        : vectorSchema.parse(result).map(({ metric, value }) => ({
-            labels: metric?.labels ?? {},
-            second: value.time.getTime() / 1000,
-            value: value.value,
-          }));
+    const samples = toSamples(await ask(`query ${query}`, signal, (prometheus) => prometheus.instantQuery(query)));
     if (samples.length === 0) throw new PrometheusError('empty', `query ${query} has no result`);
     for (const sample of samples) {
       if (!Number.isFinite(sample.value)) {
@@ -139,6 +167,14 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
 
   return {
     vector,
+    async samples(query, signal) {
+      const what = query.length > 100 ? `query ${query.slice(0, 100)}…` : `query ${query}`;
+      // With the time-out as an argument, Prometheus itself gives up a query that nobody waits for any more.
+      const instantQuery = (prometheus: PrometheusDriver) =>
+        prometheus.instantQuery(query, undefined, `${Math.ceil(timeoutSeconds * 1000)}ms`);
+      const samples = toSamples(await ask(what, signal, instantQuery, true));
+      return samples.map((sample) => (Number.isFinite(sample.value) ? sample : { ...sample, value: Number.NaN }));
+    },
     async version() {
       const reply = await ask('build information', undefined, (prometheus) => prometheus.statusBuildinfo());
       return z.object({ version: z.string() }).parse(reply).version;
@@ -165,6 +201,15 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
   };
 }
 
+function toSamples({ resultType, result }: { resultType: unknown; result: unknown }): PrometheusSample[] {
+  if (resultType === 'scalar') return [scalarSample(scalarSchema.parse(result))];
+  return vectorSchema.parse(result).map(({ metric, value }) => ({
+    labels: metric?.labels ?? {},
+    second: value.time.getTime() / 1000,
+    value: value.value,
+  }));
+}
+
 function scalarSample([second, value]: readonly [number, string]): PrometheusSample {
   return { labels: {}, second, value: Number.parseFloat(value) };
 }
@@ -172,14 +217,17 @@ function scalarSample([second, value]: readonly [number, string]): PrometheusSam
 function toError(rejection: unknown, what: string, timedOut: boolean): PrometheusError {
   const parsed = rejectionSchema.safeParse(rejection);
   if (!parsed.success) return new PrometheusError('rejected', `${what}: ${String(rejection)}`, { cause: rejection });
-  const { errorType, error, code } = parsed.data;
+  const { errorType, error, code, httpStatus } = parsed.data;
   if (timedOut || errorType === 'timeout_error') {
     return new PrometheusError('timeout', `${what}: no answer in time`, { cause: rejection });
   }
   // An AggregateError (IPv6 and IPv4 both refused) has no message of its own, only a code.
   const words = [String(error ?? ''), code ?? errorType].find((text) => text !== '') ?? 'unknown error';
   const unreachable = errorType === 'network_error' || errorType === 'ssl_error';
-  return new PrometheusError(unreachable ? 'unreachable' : 'rejected', `${what}: ${words}`, { cause: rejection });
+  return new PrometheusError(unreachable ? 'unreachable' : 'rejected', `${what}: ${words}`, {
+    cause: rejection,
+    httpStatus,
+  });
 }
 
 function describeLabels(labels: Readonly<Record<string, string>>): string {

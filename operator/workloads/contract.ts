@@ -12,6 +12,8 @@ export interface Workload {
   readonly ready: number;
   /** Pods of two versions are there, or the newest spec is not observed yet. */
   readonly rollingOut: boolean;
+  /** Its controller has acted on the newest spec; undefined where that cannot be known. */
+  readonly observed?: boolean;
   /** Label selector of its pods as text; empty when unknown. */
   readonly podSelector: string;
   readonly labels: Readonly<Record<string, string>>;

@@ -19,6 +19,11 @@ export interface LoopObservation {
   readonly metrics: Readonly<Record<string, number | undefined>>;
   /** Metrics whose value does not cover all members: they may ask for more, never for less. */
   readonly incomplete?: readonly string[];
+  /**
+   * Metrics whose value was decided on before and has not been measured anew (a pushed message that is still the last): they
+   * are not reacted to again, are not missing either, and while one of them asks for more nothing scales down.
+   */
+  readonly settled?: readonly string[];
   /** Pod size in force, relative to the standard pod; 1 where not given. */
   readonly verticalSize?: Readonly<Partial<Record<VerticalResource, number>>>;
   /** A member is between two versions. */
@@ -88,7 +93,17 @@ export function decide(
   const pressing = readings.some(asksForMore);
   const reported = readings.filter(({ breach }) => breach !== breachCode.none);
   const ordered = byPrecedence(reported, state.ranks, (reading) => isExhausted(spec, reading, observation, floor));
-  const winner = (chosen === undefined ? ordered[0] : ordered.find(({ name }) => name === chosen)) ?? null;
+  const isSettled = ({ name }: MetricReading) => observation.settled?.includes(name) ?? false;
+  const fresh = ordered.filter((reading) => !isSettled(reading));
+  let winner = (chosen === undefined ? fresh[0] : fresh.find(({ name }) => name === chosen)) ?? null;
+  if (
+    winner !== null &&
+    !asksForMore(winner) &&
+    ordered.some((reading) => isSettled(reading) && asksForMore(reading))
+  ) {
+    winner = null;
+    clamps.add('breach');
+  }
   const goesUp = winner !== null && asksForMore(winner);
 
   // The winner's reaction on the group: bounds, missing data, stabilisation.

@@ -84,30 +84,72 @@ export interface RankRaise {
 
 export const secondsPerHour = 3600;
 
+/** The part of a spec that limits rank changes. */
+export interface RankLimits {
+  readonly guardrails: Pick<LoopSpec['guardrails'], 'rankChangesPerHour'>;
+}
+
 /** Moves a metric one rank up, the one above it down, unless the hour's rank changes are used up. */
-export function raiseRank(spec: LoopSpec, state: LoopState, metric: string, second: number): RankRaise {
-  const rank = state.ranks[metric];
-  if (rank === undefined) return { state, raised: false, refusedBy: 'unknownMetric' };
-  if (rank === 1) return { state, raised: false, refusedBy: 'firstAlready' };
-  const rankChangeSeconds = state.rankChangeSeconds.filter((changed) => changed > second - secondsPerHour);
-  if (rankChangeSeconds.length >= spec.guardrails.rankChangesPerHour) {
-    return { state, raised: false, refusedBy: 'rankChangesPerHour' };
-  }
-  const ranks = Object.fromEntries(
-    Object.entries(state.ranks).map(([name, other]) => [
+export function raiseRank(limits: RankLimits, state: LoopState, metric: string, second: number): RankRaise {
+  const ranks = ranksWithRaised(state.ranks, metric);
+  if (ranks === undefined) return { state, raised: false, refusedBy: 'unknownMetric' };
+  const { state: next, adopted, refusedBy } = adoptRanks(limits, state, ranks, second);
+  if (adopted) return { state: next, raised: true, refusedBy: null };
+  return { state, raised: false, refusedBy: refusedBy === 'unchanged' ? 'firstAlready' : 'rankChangesPerHour' };
+}
+
+/** The ranking in which a metric has changed places with the one above it; undefined when there is no such metric. */
+export function ranksWithRaised(
+  ranks: Readonly<Record<string, number>>,
+  metric: string,
+): Readonly<Record<string, number>> | undefined {
+  if (!Object.hasOwn(ranks, metric)) return undefined;
+  const rank = ranks[metric];
+  if (rank === 1) return ranks;
+  return Object.fromEntries(
+    Object.entries(ranks).map(([name, other]) => [
       name,
       name === metric ? rank - 1 : other === rank - 1 ? rank : other,
     ]),
   );
+}
+
+export interface RankAdoption {
+  readonly state: LoopState;
+  readonly adopted: boolean;
+  /** `incomplete`: a metric of the loop has no rank, or two have the same, or one is not of 1…n. */
+  readonly refusedBy: 'unknownMetric' | 'incomplete' | 'unchanged' | 'rankChangesPerHour' | null;
+}
+
+/**
+ * Takes over a whole ranking, a permutation of 1…n over the loop's metrics. However many metrics change places, it is one of
+ * the hour's rank changes, and `increaseRank` is the metric that rose furthest (of several, the one that is now first).
+ */
+export function adoptRanks(
+  limits: RankLimits,
+  state: LoopState,
+  ranks: Readonly<Record<string, number>>,
+  second: number,
+): RankAdoption {
+  const refused = (refusedBy: RankAdoption['refusedBy']) => ({ state, adopted: false, refusedBy });
+  const names = Object.keys(state.ranks);
+  if (Object.keys(ranks).some((name) => !Object.hasOwn(state.ranks, name))) return refused('unknownMetric');
+  const taken = new Set(names.map((name) => (Object.hasOwn(ranks, name) ? ranks[name] : undefined)));
+  if (!names.every((_, index) => taken.has(index + 1))) return refused('incomplete');
+  const risen = (name: string) => state.ranks[name] - ranks[name];
+  const [furthest] = [...names].sort((a, b) => risen(b) - risen(a) || ranks[a] - ranks[b]);
+  if (furthest === undefined || risen(furthest) === 0) return refused('unchanged');
+  const rankChangeSeconds = state.rankChangeSeconds.filter((changed) => changed > second - secondsPerHour);
+  if (rankChangeSeconds.length >= limits.guardrails.rankChangesPerHour) return refused('rankChangesPerHour');
   return {
     state: {
       ...state,
-      ranks,
-      increaseRank: metric,
+      ranks: Object.fromEntries(names.map((name) => [name, ranks[name]])),
+      increaseRank: furthest,
       increaseTime: second,
       rankChangeSeconds: [...rankChangeSeconds, second],
     },
-    raised: true,
+    adopted: true,
     refusedBy: null,
   };
 }

@@ -3,6 +3,7 @@
  * every default lives here. In policies because operator and agent both read them and never import each other.
  */
 import { z } from 'zod';
+import { constrained } from './constraint.ts';
 
 export const apiGroup = 'duoloop.dev';
 export const apiVersion = 'duoloop.dev/v1alpha1';
@@ -17,26 +18,60 @@ export const objectName = z
 /** RFC 3339 with whatever fraction the writer has; the API server keeps it as text. */
 export const timestamp = z.iso.datetime({ offset: true });
 
+/** A map with a bound on its size, without which the API server cannot bound the cost of rules. */
+export function boundedRecord<Key extends z.ZodString, Value extends z.ZodType>(
+  key: Key,
+  value: Value,
+  maxProperties: number,
+) {
+  return z
+    .record(key, value)
+    .refine(
+      (record) => Object.keys(record).length <= maxProperties,
+      `has more than ${maxProperties} entries: remove some`,
+    )
+    .meta({ maxProperties });
+}
+
+/** Labels that an object must carry, all of them. */
+export const matchLabelsSchema = constrained(boundedRecord(z.string().max(317), z.string().max(63), 16), {
+  message: 'needs a label: none would take in everything in the namespace',
+  cel: 'self.size() > 0',
+  holds: (labels) => Object.keys(labels).length > 0,
+});
+
+export const replicaCount = z.int().min(0).max(100_000);
+
 /** Something in the same namespace with a scale subresource. */
 export const targetRefSchema = z.strictObject({
-  apiVersion: z.string().min(1).max(253).default('apps/v1'),
-  kind: z.string().min(1).max(63).default('Deployment'),
-  name: objectName,
+  apiVersion: z.string().min(1).max(253).default('apps/v1').describe('Such as apps/v1 or duoloop.dev/v1alpha1.'),
+  kind: z
+    .string()
+    .min(1)
+    .max(63)
+    .default('Deployment')
+    .describe('Deployment, StatefulSet, ScalingGroup or any kind with a scale subresource.'),
+  name: objectName.describe('Name of an object in the same namespace.'),
 });
 export type TargetRef = z.infer<typeof targetRefSchema>;
 
+export const observedGenerationSchema = z.int().optional().describe('Generation of the spec that the status is about.');
+
 export const conditionSchema = z.strictObject({
-  type: z.string().max(316),
+  type: z.string().max(316).describe('Aspect of the object, such as Ready.'),
   status: z.enum(['True', 'False', 'Unknown']),
-  /** CamelCase, for programs. */
-  reason: z.string().max(1024),
-  /** For people: what is wrong, where, what to do. */
-  message: z.string().max(32_768),
-  lastTransitionTime: timestamp,
-  observedGeneration: z.int().optional(),
+  reason: z.string().max(1024).describe('Why, in one CamelCase word, for programs.'),
+  message: z.string().max(32_768).describe('Why, for people: what is wrong, where, what to do.'),
+  lastTransitionTime: timestamp.describe('When status changed last.'),
+  observedGeneration: observedGenerationSchema,
 });
 export type Condition = z.infer<typeof conditionSchema>;
-export const conditionsSchema = z.array(conditionSchema).max(16);
+export const conditionsSchema = z
+  .array(conditionSchema)
+  .max(16)
+  // Writers of different types do not undo each other when they apply.
+  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+  .describe('What is well and what is not.');
 
 export interface ObjectMeta {
   readonly name: string;

@@ -1,80 +1,98 @@
 /** ScalingGroup, the coordinated scaler: workloads that scale as one, by ratio. */
 import { z } from 'zod';
+import { constrained, ordered, unique } from './constraint.ts';
 import {
   type CustomResource,
   conditionsSchema,
+  matchLabelsSchema,
   objectName,
+  observedGenerationSchema,
   type ResourceDefinition,
+  replicaCount,
   targetRefSchema,
   timestamp,
 } from './resource.ts';
 
-const replicaCount = z.int().min(0).max(100_000);
-const uniqueBy = <T>(items: readonly T[], key: (item: T) => unknown) => new Set(items.map(key)).size === items.length;
-
 const memberShape = {
-  /** Member size = clamp(ceil(ratio × group size), min, max). */
-  ratio: z.number().positive().max(1000).default(1),
-  min: replicaCount.default(1),
-  max: replicaCount.default(100_000),
+  ratio: z
+    .number()
+    .positive()
+    .max(1000)
+    .default(1)
+    .describe(
+      'Replicas of the member per replica of the group: its size is ceil(ratio * group size) within min and max.',
+    ),
+  min: replicaCount.default(1).describe('The group never makes the member smaller.'),
+  max: replicaCount.default(100_000).describe('The group never makes the member larger.'),
 };
 
-export const groupMemberRefSchema = z
-  .strictObject({ targetRef: targetRefSchema, ...memberShape })
-  .refine((member) => member.min <= member.max, { path: ['min'], message: 'is above max: lower min or raise max' });
+export const groupMemberRefSchema = constrained(
+  z.strictObject({
+    targetRef: targetRefSchema.describe('The workload: anything in the namespace with a scale subresource.'),
+    ...memberShape,
+  }),
+  ordered('min', 'max'),
+);
 
 /** Members by label: every workload of the kind in the namespace that carries all labels. */
-const memberSelectorSchema = z.strictObject({
-  apiVersion: z.string().min(1).max(253).default('apps/v1'),
-  kind: z.enum(['Deployment', 'StatefulSet']).default('Deployment'),
-  matchLabels: z
-    .record(z.string().max(317), z.string().max(63))
-    .refine((labels) => Object.keys(labels).length > 0, 'needs a label: none would take in every workload'),
-  ...memberShape,
-});
+const memberSelectorSchema = constrained(
+  z.strictObject({
+    apiVersion: z.string().min(1).max(253).default('apps/v1'),
+    kind: z.enum(['Deployment', 'StatefulSet']).default('Deployment'),
+    matchLabels: matchLabelsSchema.describe('Labels that a workload must carry, all of them, to be a member.'),
+    ...memberShape,
+  }),
+  ordered('min', 'max'),
+).describe('Instead of members: every workload of the kind in the namespace with these labels, all with one ratio.');
 
-export const scalingGroupSpecSchema = z
-  .strictObject({
-    /** Group size; what the scale subresource reads and writes. */
-    replicas: replicaCount.default(1),
-    minReplicas: replicaCount.default(0),
-    maxReplicas: replicaCount.min(1).default(100),
-    members: z
-      .array(groupMemberRefSchema)
-      .max(64)
-      .refine(
-        (members) => uniqueBy(members, ({ targetRef: { apiVersion, kind, name } }) => `${apiVersion} ${kind} ${name}`),
-        'has one workload twice: remove one',
-      )
-      .default([]),
+const membersSchema = constrained(
+  z.array(groupMemberRefSchema).max(64),
+  unique(
+    'has one workload twice: remove one',
+    ({ targetRef: { apiVersion, kind, name } }) => `${apiVersion} ${kind} ${name}`,
+    (item) => `${item}.targetRef`,
+  ),
+)
+  .default([])
+  .describe('Workloads of the group, each once.');
+
+export const scalingGroupSpecSchema = constrained(
+  z.strictObject({
+    replicas: replicaCount.default(1).describe('Size of the group; what kubectl scale, an HPA or a ClosedLoop sets.'),
+    minReplicas: replicaCount.default(0).describe('A smaller size is raised to this one.'),
+    maxReplicas: replicaCount.min(1).default(100).describe('A larger size is lowered to this one.'),
+    members: membersSchema,
     memberSelector: memberSelectorSchema.optional(),
     strategy: z
       .strictObject({
-        /** When a member cannot become ready in time: leave the others where they are, or take all back to where they were. */
-        partial: z.enum(['Keep', 'Rollback']).default('Keep'),
-        timeoutSeconds: z.int().min(1).max(3600).default(300),
+        partial: z
+          .enum(['Keep', 'Rollback'])
+          .default('Keep')
+          .describe(
+            'When a member cannot become ready in time: leave the others where they are, or take all back to where they were.',
+          ),
+        timeoutSeconds: z.int().min(1).max(3600).default(300).describe('Time that the members have to become ready.'),
       })
-      .prefault({}),
-  })
-  .refine((spec) => spec.minReplicas <= spec.maxReplicas, {
-    path: ['minReplicas'],
-    message: 'is above maxReplicas: lower minReplicas or raise maxReplicas',
-  })
-  .refine((spec) => spec.members.length > 0 !== (spec.memberSelector !== undefined), {
+      .prefault({})
+      .describe('What to do when not all members can follow.'),
+  }),
+  ordered('minReplicas', 'maxReplicas'),
+  {
     path: ['members'],
     message: 'and memberSelector: give exactly one of the two',
-  });
+    cel: '(self.members.size() > 0) != has(self.memberSelector)',
+    holds: (spec) => spec.members.length > 0 !== (spec.memberSelector !== undefined),
+  },
+);
 
 export type ScalingGroupSpec = z.infer<typeof scalingGroupSpecSchema>;
 
 const memberStatusSchema = z.strictObject({
-  apiVersion: z.string(),
-  kind: z.string(),
+  apiVersion: z.string().max(253),
+  kind: z.string().max(63),
   name: objectName,
-  /** What the group wants of it now. */
-  desired: replicaCount,
-  /** Its own spec.replicas. */
-  replicas: replicaCount,
+  desired: replicaCount.describe('What the group wants of it now.'),
+  replicas: replicaCount.describe('Its own spec.replicas.'),
   ready: replicaCount,
   state: z.enum(['Ready', 'Scaling', 'RollingOut', 'Missing', 'OwnedByAnother', 'QuotaExceeded', 'Failed']),
   message: z.string().max(1024).optional(),
@@ -85,22 +103,21 @@ const lastScalingSchema = z.strictObject({
   from: replicaCount,
   to: replicaCount,
   startedAt: timestamp,
-  /** Absent while members are not ready yet. */
-  completedAt: timestamp.optional(),
-  /** From the request until the last member was ready. */
-  seconds: z.number().optional(),
+  completedAt: timestamp.optional().describe('Absent while members are not ready yet.'),
+  seconds: z.number().optional().describe('From the request until the last member was ready.'),
   outcome: z.enum(['InProgress', 'Complete', 'Partial', 'RolledBack', 'Superseded']),
 });
 export type LastScaling = z.infer<typeof lastScalingSchema>;
 
 export const scalingGroupStatusSchema = z.strictObject({
-  observedGeneration: z.int().optional(),
-  /** Complete sets that are ready: the largest group size whose members are all ready. */
-  replicas: replicaCount,
-  /** Pods that an HPA on the group looks at: those of the first member whose ratio is 1. */
-  selector: z.string().max(4096),
+  observedGeneration: observedGenerationSchema,
+  replicas: replicaCount.describe('Complete sets that are ready: the largest group size whose members are all ready.'),
+  selector: z
+    .string()
+    .max(4096)
+    .describe('Pods that an HPA on the group looks at: those of the first member whose ratio is 1.'),
   members: z.array(memberStatusSchema).max(256),
-  lastScaling: lastScalingSchema.optional(),
+  lastScaling: lastScalingSchema.optional().describe('The scaling under way or the last one.'),
   conditions: conditionsSchema,
 });
 export type ScalingGroupStatus = z.infer<typeof scalingGroupStatusSchema>;

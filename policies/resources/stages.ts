@@ -4,52 +4,55 @@
  * MonitoringD → DecisionD → ExecutionD; the ClosedLoop owns all six, named `<loop>-monitoring`, `<loop>-decision-d` ….
  */
 import { z } from 'zod';
-import { type CustomResource, objectName, type ResourceDefinition, timestamp } from './resource.ts';
+import { withCelRules } from './constraint.ts';
+import { boundedRecord, type CustomResource, objectName, type ResourceDefinition, timestamp } from './resource.ts';
 
 const metricName = z.string().max(63);
 const base = {
-  closedLoop: objectName,
-  /** The controller that handles this stage; ours when left out. */
-  managedBy: z.string().max(253).optional(),
-  /** Identity of the message that is in the stage now; absent before the first. */
-  time: timestamp.optional(),
+  closedLoop: withCelRules(objectName.describe('The ClosedLoop whose stage this is. Fixed.'), {
+    rule: 'self == oldSelf',
+    message: 'is fixed: a stage belongs to its closed loop',
+  }),
+  managedBy: z
+    .string()
+    .max(253)
+    .optional()
+    .describe("The controller that handles this stage; Duoloop's own when left out."),
+  time: timestamp.optional().describe('Identity of the message that is in the stage now; absent before the first.'),
 };
 
 export const monitoringSpecSchema = z.strictObject({
   ...base,
-  /** Measured values by metric name; a metric without one is missing. */
-  data: z.record(metricName, z.number()).optional(),
+  data: boundedRecord(metricName, z.number(), 16)
+    .optional()
+    .describe('Measured values by metric name; a metric without one is missing.'),
 });
 export const decisionSpecSchema = z.strictObject({
   ...base,
-  /** "Low cpu,Low memory". */
-  message: z.string().max(1024).optional(),
+  message: z.string().max(1024).optional().describe('Breaches: "High cpu,Low memory", "No Event".'),
 });
 export const executionSpecSchema = z.strictObject({
   ...base,
-  /** "React to cpu", "No action". */
-  action: z.string().max(128).optional(),
+  action: z.string().max(128).optional().describe('"React to cpu", "No action".'),
 });
 export const monitoringDSpecSchema = z.strictObject({
   ...base,
-  /** The metric reacted to. */
-  data: z.strictObject({ metric: metricName }).optional(),
+  data: z.strictObject({ metric: metricName }).optional().describe('The metric reacted to.'),
 });
 export const decisionDSpecSchema = z.strictObject({
   ...base,
-  /** Per metric its last 10 reactions, Unix seconds, oldest first. */
-  data: z.record(metricName, z.array(z.number()).max(10)).optional(),
+  data: boundedRecord(metricName, z.array(z.number()).max(10), 16)
+    .optional()
+    .describe('Per metric its last 10 reactions, Unix seconds, oldest first.'),
 });
 export const executionDSpecSchema = z.strictObject({
   ...base,
-  /** "Increase rank", "No action". */
-  action: z.string().max(128).optional(),
-  metric: metricName.optional(),
+  action: z.string().max(128).optional().describe('"Increase rank", "No action".'),
+  metric: metricName.optional().describe('Whose rank is raised.'),
 });
 
-/** A stage is done with the message whose time it has here. */
 export const stageStatusSchema = z.strictObject({
-  time: timestamp.optional(),
+  time: timestamp.optional().describe('The stage is done with the message of this time.'),
   message: z.string().max(1024).optional(),
 });
 

@@ -1,0 +1,69 @@
+/** The conditions of a ClosedLoop: orthogonal, positive except ScalingLimited, their messages for people. */
+import type { Condition } from '../../policies/resources/resource.ts';
+import { toTimestamp } from './restore.ts';
+
+/** In the order in which a status lists them. */
+export const conditionTypes = [
+  /** The spec is valid, the target is there, and nothing else scales it. */
+  'Ready',
+  /** Every metric has a usable value. */
+  'MetricsAvailable',
+  /** The loop may and can change the target. */
+  'ScalingActive',
+  /** True: a safety rule holds back or changes what is asked for. */
+  'ScalingLimited',
+  /** The pods could be resized in place; only with vertical reactions. */
+  'VerticalScaling',
+  /** The policy engine answered; only with `decision.opa`. */
+  'PolicyEngine',
+] as const;
+export type ConditionType = (typeof conditionTypes)[number];
+
+export interface Finding {
+  readonly type: ConditionType;
+  readonly status: Condition['status'];
+  /** CamelCase. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * The conditions after some findings: a type without one keeps what it had, and `lastTransitionTime` moves only with the
+ * status. @param dropped types that no longer apply
+ */
+export function withFindings(
+  conditions: readonly Condition[],
+  findings: readonly Finding[],
+  now: number,
+  generation: number | undefined,
+  dropped: readonly ConditionType[] = [],
+): Condition[] {
+  const next = new Map(conditions.map((condition) => [condition.type, condition]));
+  for (const { type, status, reason, message } of findings) {
+    const before = next.get(type);
+    next.set(type, {
+      type,
+      status,
+      reason,
+      message,
+      lastTransitionTime: before?.status === status ? before.lastTransitionTime : toTimestamp(now),
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+    });
+  }
+  for (const type of dropped) next.delete(type);
+  const place = (type: string) => conditionTypes.indexOf(type as ConditionType);
+  return [...next.values()].sort((a, b) => place(a.type) - place(b.type));
+}
+
+/** What changed for the worse or the better, for events: a type whose status or reason is another than before. */
+export function changedFindings(conditions: readonly Condition[], findings: readonly Finding[]): Finding[] {
+  return findings.filter(({ type, status, reason }) => {
+    const before = conditions.find((condition) => condition.type === type);
+    return before?.status !== status || before.reason !== reason;
+  });
+}
+
+/** Numbers in a message differ from tick to tick ("67 s old"); they are no reason to write. */
+export function withoutNumbers(text: string): string {
+  return text.replace(/\d+(\.\d+)?/g, '#');
+}

@@ -1,0 +1,33 @@
+/** What a loop remembers when a decision could not be carried out, or its target is another one. Pure. */
+import type { LoopState } from '../../policies/reactive/loop-state.ts';
+
+/**
+ * As if the reaction had not been: it neither counts for the rate limits nor as a reaction, and a set-point is still to be
+ * applied. What was measured (recommendations, missing ticks) stays, and so does what others changed since.
+ * @param present the loop's state now
+ * @param before the state that was decided on
+ * @param decided the state that the decision left
+ */
+export function undone(present: LoopState, before: LoopState, decided: LoopState): LoopState {
+  const isSameSetPoint = present.setPoint?.second === decided.setPoint?.second;
+  return {
+    ...present,
+    added: before.added,
+    removed: before.removed,
+    reactionEpochs: before.reactionEpochs,
+    recentReactions: before.recentReactions,
+    setPoint: isSameSetPoint ? before.setPoint : present.setPoint,
+  };
+}
+
+/** Without sizes: windows and rate limits start anew. Ranks and reactions are the loop's own. */
+export function withoutHistory(state: LoopState): LoopState {
+  return {
+    ...state,
+    startSecond: null,
+    recommendations: [],
+    added: [],
+    removed: [],
+    notSmallerSecond: { cpu: null, memory: null },
+  };
+}

@@ -1,0 +1,62 @@
+/** Queries that Prometheus takes, and others that it refuses or that are no number, with what we say of them. */
+
+export const acceptedQueries: readonly string[] = [
+  'sum(rate(http_requests_total{namespace="$namespace",pod=~"$target-.*"}[1m]))',
+  'histogram_quantile(0.95, sum by (le) (rate(istio_request_duration_milliseconds_bucket{reporter="destination"}[1m])))',
+  '100 * sum(rate(container_cpu_usage_seconds_total[1m])) / sum(kube_pod_container_resource_requests{resource="cpu"})',
+  'sum(a) > 0',
+  '1 > bool 2',
+  'max_over_time(sum(rate(x[1m]))[5m:30s])',
+  'predict_linear(x[1h], 4 * 3600)',
+  'quantile(0.9, x) by (job)',
+  'sum by (a) (x) / on (a) group_left y',
+  'label_replace(up, "to", "$1", "from", "(.*)")',
+  'sum(x) # a comment',
+  '{"name.with.dots"}',
+  '-x offset 5m',
+  'x @ start()',
+  'hour()',
+  'round(x, 5)',
+  'sum(x) or vector(0)',
+  'scalar(x)',
+  '42',
+];
+
+export const refusedQueries: readonly (readonly [query: string, message: string])[] = [
+  ['', 'at 1: is empty: write a query'],
+  ['sum(rate(x[1m])', 'at 16: ends too early: a bracket or an operand is missing'],
+  ['a +', 'at 4: ends too early: a bracket or an operand is missing'],
+  ['fo(x)', 'at 1: there is no function fo: correct its name'],
+  ['x{a=b}', 'at 5: does not fit here: "b}"'],
+  ['sum(x)\n/\nsum(y{]', 'line 3 at 7: does not fit here: "]"'],
+  ['rate(x[$window])', 'at 8: $window is replaced inside the quotes of a label matcher only'],
+  ['rate(x)', 'at 6: rate takes a range vector, here is an instant vector: add a range such as [5m]'],
+  [
+    'sum(x[5m])',
+    'at 5: sum takes an instant vector, here is a range vector: put a function such as rate(…) around it, or remove the [range]',
+  ],
+  ['x[5m]', 'at 1: gives a range of values: put a function such as rate(…) or max_over_time(…) around it'],
+  [
+    'sum(x)[5m:1m] offset 1m',
+    'at 1: gives a range of values: put a function such as rate(…) or max_over_time(…) around it',
+  ],
+  ['"text"', 'at 1: gives text, not a number: write an expression over metrics'],
+  ['1 > 2', 'at 3: numbers are compared with > bool: write bool after >'],
+  ['x + bool y', 'at 3: bool is for comparisons only: remove it after +'],
+  ['x and 1', 'at 3: and joins instant vectors only: put vector(…) around the number'],
+  ['x and on (a) group_left y', 'at 3: and takes no group_left or group_right: remove it'],
+  ['{}', 'at 1: selects every series: name a metric, or a label with a value'],
+  ['{job=~".*"}', 'at 1: selects every series: name a metric, or a label with a value'],
+  ['round(x, 1, 2)', 'at 6: round takes 1 to 2 arguments, here are 3'],
+  ['topk(x)', 'at 5: topk takes 2 arguments, here are 1'],
+  [
+    'histogram_quantile(x, 0.9)',
+    'at 20: histogram_quantile takes a number, here is an instant vector: put scalar(…) around it',
+  ],
+  ['-"text"', 'at 2: a string cannot stand after a sign: write a number or a metric'],
+  [
+    'x[5m] / y',
+    'at 1: a range vector cannot stand beside an operator: put a function such as rate(…) around it, or remove the [range]',
+  ],
+  ['rate(1[5m:])', 'at 6: a subquery takes an instant vector, here is a number: put vector(…) around it'],
+];
