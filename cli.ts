@@ -25,6 +25,16 @@ export const verbs: readonly Verb[] = [
     load: () => import('./env/workload/trace-command.ts'),
   },
   {
+    name: 'operator',
+    summary: 'run the reactive loop and the coordinated scaler in a cluster',
+    load: () => import('./operator/operator-command.ts'),
+  },
+  {
+    name: 'explain',
+    summary: 'tell why a closed loop did or did not scale in the last ticks',
+    load: () => import('./operator/explain-command.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'say what is there, what is missing and what to do about it',
     load: () => import('./cli/doctor-command.ts'),

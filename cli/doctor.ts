@@ -4,6 +4,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { readKubeContext } from '../env/cluster/kube-context.ts';
 import { createPrometheusClient } from '../env/cluster/prometheus.ts';
+import { binaryNames } from '../env/lab/binaries/catalog.ts';
+import { findBinary } from '../env/lab/binaries/find.ts';
 import { runTool } from '../policies/actor-critic/run-tool.ts';
 import { activateTensorBackend, tensorBackendNames } from '../policies/actor-critic/tensor-backend.ts';
 
@@ -38,6 +40,7 @@ export async function examine(options: DoctorOptions = {}): Promise<Finding[]> {
     checkTool('chromium', ['chromium', 'chromium-browser', 'google-chrome'], 'only needed to picture HTML reports'),
     checkCheckpoints(options.checkpointsFolder ?? shippedCheckpoints),
     checkKubernetes(),
+    checkLabPrograms(),
   ]);
   findings.push(...independent);
   if (options.prometheusUrl !== undefined) findings.push(await checkPrometheus(options.prometheusUrl));
@@ -114,6 +117,19 @@ async function checkKubernetes(): Promise<Finding> {
   } catch (error) {
     return finding(check, messageOf(error), 'correct the kubeconfig: kubectl config view');
   }
+}
+
+/** The lab's control plane is made of programs that setup-lab downloads or builds. */
+async function checkLabPrograms(): Promise<Finding> {
+  const check = 'lab programs';
+  const found = await Promise.all(binaryNames.map((name) => findBinary(name)));
+  const missing = binaryNames.filter((_, index) => found[index] === undefined);
+  const detail = missing.length === 0 ? `all ${binaryNames.length}` : `not found: ${missing.join(', ')}`;
+  return finding(
+    check,
+    detail,
+    missing.length === 0 ? undefined : 'only needed for the lab and its tests; duoloop setup-lab',
+  );
 }
 
 async function checkPrometheus(url: string): Promise<Finding> {

@@ -26,4 +26,15 @@ describe('settings', () => {
   test('an unknown backend is refused by its variable and value', () => {
     expect(() => parseSettings({ DUOLOOP_BACKEND: 'gpu' })).toThrow(/DUOLOOP_BACKEND="gpu".*native/);
   });
+
+  test('the folder for programs that is ours comes before the one of envtest', () => {
+    const { binaryFolders, searchPath } = parseSettings({
+      KUBEBUILDER_ASSETS: '/opt/envtest',
+      DUOLOOP_BIN_DIR: '/opt/own',
+      PATH: '/usr/bin::/bin',
+    });
+    expect(binaryFolders).toEqual(['/opt/own', '/opt/envtest']);
+    expect(searchPath).toEqual(['/usr/bin', '/bin']);
+    expect(parseSettings({ DUOLOOP_BIN_DIR: '' }).binaryFolders).toEqual([]);
+  });
 });

@@ -27,6 +27,11 @@ const settingsSchema = z.object({
   /** Set by Kubernetes in every pod: where its API server is. */
   KUBERNETES_SERVICE_HOST: z.string().optional(),
   KUBERNETES_SERVICE_PORT: z.string().optional(),
+  /** As the Coordinated Scaling Operator names them; `duoloop groups import` takes them where its flags are left out. */
+  GROUP_FILE: z.string().optional(),
+  NAMESPACE: z.string().optional(),
+  APP_NAME: z.string().optional(),
+  ACTION_INTERVAL: z.string().optional(),
 });
 
 export interface Settings {
@@ -42,6 +47,13 @@ export interface Settings {
   readonly searchPath: readonly string[];
   /** The API server of the cluster that this process is a pod of. */
   readonly apiServerOfPod: string;
+  /** As typed, each to be checked by whoever uses it; undefined when empty. */
+  readonly coordinatedScaling: {
+    readonly groupFile: string | undefined;
+    readonly namespace: string | undefined;
+    readonly appName: string | undefined;
+    readonly actionInterval: string | undefined;
+  };
 }
 
 /** @throws UserError `settings.invalid` naming the variable. */
@@ -70,6 +82,12 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     binaryFolders: [DUOLOOP_BIN_DIR, KUBEBUILDER_ASSETS].filter(isNonEmpty).map((folder) => resolve(folder)),
     searchPath: (PATH ?? '').split(delimiter).filter(isNonEmpty),
     apiServerOfPod: apiServerOfPod(parsed.data.KUBERNETES_SERVICE_HOST, parsed.data.KUBERNETES_SERVICE_PORT),
+    coordinatedScaling: {
+      groupFile: parsed.data.GROUP_FILE || undefined,
+      namespace: parsed.data.NAMESPACE || undefined,
+      appName: parsed.data.APP_NAME || undefined,
+      actionInterval: parsed.data.ACTION_INTERVAL || undefined,
+    },
   };
 }
 

@@ -52,7 +52,10 @@ export const command = defineCommand({
     'duoloop operator --namespace duoloop-system --watch-namespace shop --prometheus http://prometheus.monitoring.svc:9090',
   ],
   options: [
-    { flags: '--kubeconfig <file>', description: 'cluster to connect to (KUBECONFIG, ~/.kube/config or the pod it runs in)' },
+    {
+      flags: '--kubeconfig <file>',
+      description: 'cluster to connect to (KUBECONFIG, ~/.kube/config or the pod it runs in)',
+    },
     { flags: '--context <name>', description: 'context of the kubeconfig' },
     { flags: '--namespace <name>', description: 'namespace of the lease and of the webhook certificate' },
     { flags: '--watch-namespace <name...>', description: 'serve these namespaces only; needs no cluster-wide rights' },
@@ -74,10 +77,10 @@ export const command = defineCommand({
     { flags: '--log-level <level>', description: 'trace, debug, info, warn, error or silent' },
   ],
   schema: operatorOptionsSchema,
-  async run(options, { signal, log }) {
-    const { startOperator } = await import('./run-operator.ts');
+  async run(options, { signal }) {
+    const { runOperator } = await import('./run-operator.ts');
     try {
-      await startOperator(options, { signal, log });
+      await runOperator(options, signal);
     } catch (error) {
       if (signal.aborted && !(error instanceof UserError)) return;
       throw error;

@@ -13,7 +13,7 @@ import {
 } from './kubernetes-api.ts';
 import { createCredentialSource } from './kubernetes-credentials.ts';
 import { type ApiTransport, type CallRecord, createTransport } from './kubernetes-transport.ts';
-import { type WatchOptions, watchOnce } from './kubernetes-watch.ts';
+import { type WatchOptions, type WatchTiming, watchOnce } from './kubernetes-watch.ts';
 
 export type { CallRecord };
 
@@ -28,8 +28,11 @@ export interface ConnectOptions {
   readonly inFlight?: number;
   readonly timeoutSeconds?: number;
   readonly userAgent?: string;
-  /** A watch is asked to last between these, at random, so that those of many caches do not end together. */
-  readonly watchSeconds?: { readonly min: number; readonly max: number };
+  /**
+   * A watch is asked to last between `min` and `max`, at random, so that those of many caches do not end together; one that
+   * has not ended `grace` after that is given up.
+   */
+  readonly watchSeconds?: { readonly min: number; readonly max: number; readonly grace: number };
   readonly random?: () => number;
   /** Told of every call. */
   readonly onCall?: (call: CallRecord) => void;
@@ -60,9 +63,12 @@ export async function connectKubernetes(options: ConnectOptions = {}): Promise<K
     userAgent: options.userAgent ?? 'duoloop',
     onCall: options.onCall,
   });
-  const { min, max } = options.watchSeconds ?? { min: 300, max: 600 };
+  const { min, max, grace } = options.watchSeconds ?? { min: 300, max: 600, grace: 15 };
   const random = options.random ?? Math.random;
-  return createKubernetesApi(connection.server, transport, () => Math.round(min + random() * (max - min)));
+  return createKubernetesApi(connection.server, transport, () => ({
+    timeoutSeconds: Math.round(min + random() * (max - min)),
+    graceSeconds: grace,
+  }));
 }
 
 async function findConnection({ kubeconfigFiles, context, token }: ConnectOptions): Promise<KubeConnection> {
@@ -77,7 +83,7 @@ async function findConnection({ kubeconfigFiles, context, token }: ConnectOption
   return token === undefined ? connection : { ...connection, user: { token } };
 }
 
-function createKubernetesApi(server: string, transport: ApiTransport, nextWatchSeconds: () => number): KubernetesApi {
+function createKubernetesApi(server: string, transport: ApiTransport, nextWatch: () => WatchTiming): KubernetesApi {
   const types = new Map<string, ResourceType>();
   const send = async <T>(...[request]: Parameters<ApiTransport['send']>) => (await transport.send(request)) as T;
 
@@ -98,8 +104,10 @@ function createKubernetesApi(server: string, transport: ApiTransport, nextWatchS
       return collectPages(type, page);
     },
 
-    watch: async (type, options, onEvent) =>
-      watchOnce(transport, watchPathOf(type, options, nextWatchSeconds()), options.signal, onEvent),
+    async watch(type, options, onEvent) {
+      const timing = nextWatch();
+      await watchOnce(transport, watchPathOf(type, options, timing), timing, options.signal, onEvent);
+    },
 
     create: async (type, namespace, body, options) =>
       send({ method: 'POST', path: pathOf(type, namespace) + writeQuery(options), body, signal: options?.signal }),
@@ -202,10 +210,10 @@ function pathOfObject(type: ResourceType, object: object, options?: WriteOptions
   return pathOf(type, namespace, name, options?.subresource) + writeQuery(options, query);
 }
 
-function watchPathOf(type: ResourceType, options: WatchOptions, timeoutSeconds: number) {
+function watchPathOf(type: ResourceType, options: WatchOptions, { timeoutSeconds }: WatchTiming): string {
   const { namespace, labelSelector, resourceVersion } = options;
   const query = { watch: true, allowWatchBookmarks: true, labelSelector, resourceVersion, timeoutSeconds };
-  return { path: pathOf(type, namespace) + queryOf(query), timeoutSeconds };
+  return pathOf(type, namespace) + queryOf(query);
 }
 
 function writeQuery(options?: WriteOptions, more?: { force: boolean }): string {

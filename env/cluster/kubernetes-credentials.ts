@@ -17,6 +17,8 @@ export interface CredentialSource {
   read(): Promise<Credentials>;
   /** After a 401: the next `read` asks the files and plugins again. */
   forget(): void;
+  /** After a silence: kept connections may be as dead as the one that was silent. */
+  dropIdleConnections(): void;
 }
 
 /** What both ways of reading credentials give. */
@@ -87,6 +89,11 @@ export function createCredentialSource(connection: KubeConnection): CredentialSo
       current = undefined;
       // The library keeps a plugin's answer until it expires, even when the server no longer takes it.
       libraryReader = undefined;
+    },
+    dropIdleConnections() {
+      for (const sockets of Object.values(agent?.freeSockets ?? {})) {
+        for (const socket of sockets ?? []) socket.destroy();
+      }
     },
   };
 }

@@ -26,6 +26,8 @@ export interface ApiTransport {
   send(request: ApiRequest): Promise<unknown>;
   /** The body of a 2xx answer as it comes; not counted among the calls in flight. @throws KubernetesError */
   open(request: ApiRequest & { readonly signal: AbortSignal }): Promise<IncomingMessage>;
+  /** To be told of a stream that went silent; calls see to it themselves. */
+  dropIdleConnections(): void;
 }
 
 export interface TransportOptions {
@@ -122,6 +124,7 @@ export function createTransport(options: TransportOptions): ApiTransport {
     } catch (error) {
       const failure = asKubernetesError(error, describe(request), options, request.signal, late);
       status = failure.status;
+      if (late) options.credentials.dropIdleConnections();
       throw failure;
     } finally {
       clearTimeout(timer);
@@ -131,6 +134,7 @@ export function createTransport(options: TransportOptions): ApiTransport {
   };
 
   return {
+    dropIdleConnections: options.credentials.dropIdleConnections,
     async send(request) {
       const call = () =>
         withDeadline(request, request.method, async (signal) => {

@@ -10,11 +10,15 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
 }
 
-/**
- * The server ends a watch after timeoutSeconds. One that lasts this much longer has lost its server: TCP keep-alive tells of
- * a peer that is gone, this of one that is there and says nothing.
- */
-const graceSeconds = 15;
+export interface WatchTiming {
+  /** Asked of the server. */
+  readonly timeoutSeconds: number;
+  /**
+   * A watch that the server has not ended this long after has lost it: TCP keep-alive tells of a peer that is gone, this of
+   * one that is there and says nothing.
+   */
+  readonly graceSeconds: number;
+}
 
 interface ErrorStatus {
   readonly code?: number;
@@ -29,7 +33,8 @@ interface ErrorStatus {
  */
 export async function watchOnce<T>(
   transport: ApiTransport,
-  { path, timeoutSeconds }: { readonly path: string; readonly timeoutSeconds: number },
+  path: string,
+  { timeoutSeconds, graceSeconds }: WatchTiming,
   signal: AbortSignal,
   onEvent: (event: WatchEvent<T>) => void,
 ): Promise<void> {
@@ -45,6 +50,7 @@ export async function watchOnce<T>(
     () => {
       overdue = true;
       response.destroy();
+      transport.dropIdleConnections();
     },
     (timeoutSeconds + graceSeconds) * 1000,
   );

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createPrometheusClient, type PrometheusClient } from './prometheus.ts';
 
@@ -15,6 +16,14 @@ const replies: Record<string, unknown> = {
   infinite: { resultType: 'vector', result: [sample('+Inf')] },
   old: { resultType: 'vector', result: [sample('1', {}, nowSecond - 200)] },
   scalar: { resultType: 'scalar', result: [nowSecond, '7'] },
+  mixed: {
+    resultType: 'vector',
+    result: [
+      sample('1', { pod: 'a' }),
+      sample('+Inf', { pod: 'b' }),
+      { metric: { pod: 'c' }, histogram: [nowSecond, { count: '1', sum: '2' }] },
+    ],
+  },
   rate: {
     resultType: 'matrix',
     result: [
@@ -36,9 +45,10 @@ let url: string;
 const authorizations: (string | undefined)[] = [];
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
+  server = createServer(async (request, response) => {
     authorizations.push(request.headers.authorization);
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+    const { pathname, searchParams: fromUrl } = new URL(request.url ?? '/', 'http://localhost');
+    const searchParams = request.method === 'POST' ? new URLSearchParams(await text(request)) : fromUrl;
     response.setHeader('content-type', 'application/json');
     if (searchParams.get('query') === 'never') return;
     if (pathname.endsWith('/buildinfo')) {
@@ -97,6 +107,35 @@ test.each([
   const failure = await client.value(query).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(Error);
   expect(failure).toMatchObject({ name: 'PrometheusError', code, message: expect.stringMatching(message) });
+});
+
+describe('samples as they are', () => {
+  test('what is no finite number is NaN and keeps its labels', async () => {
+    const samples = await client.samples('mixed');
+    expect(samples.map(({ labels, value }) => [labels.pod, value])).toEqual([
+      ['a', 1],
+      ['b', Number.NaN],
+      ['c', Number.NaN],
+    ]);
+  });
+
+  test('none is none, and a scalar is one', async () => {
+    expect(await client.samples('nothing')).toEqual([]);
+    expect(await client.samples('scalar')).toEqual([{ labels: {}, second: nowSecond, value: 7 }]);
+  });
+
+  test('the query may be longer than an address', async () => {
+    const failure = await client.samples(`up{pod=~"${'x'.repeat(200_000)}"}`).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ httpStatus: 400, detail: 'parse error: unexpected end' });
+    expect((failure as Error).message.length).toBeLessThan(300);
+  });
+
+  test('a range is no number', async () => {
+    await expect(client.samples('rate')).rejects.toMatchObject({
+      code: 'not-a-number',
+      detail: expect.stringContaining('matrix'),
+    });
+  });
 });
 
 test('a server that is not there is unreachable', async () => {

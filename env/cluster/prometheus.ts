@@ -18,12 +18,19 @@ export class PrometheusError extends Error {
   readonly code: PrometheusErrorCode;
   /** Of Prometheus' answer, when there was one: 400 and 422 are about the query, 5xx about Prometheus. */
   readonly httpStatus: number | undefined;
+  /** What Prometheus or the network said, without the query. */
+  readonly detail: string | undefined;
 
-  constructor(code: PrometheusErrorCode, message: string, options?: { cause?: unknown; httpStatus?: number }) {
+  constructor(
+    code: PrometheusErrorCode,
+    message: string,
+    options?: { cause?: unknown; httpStatus?: number; detail?: string },
+  ) {
     super(message, options);
     this.name = 'PrometheusError';
     this.code = code;
     this.httpStatus = options?.httpStatus;
+    this.detail = options?.detail;
   }
 }
 
@@ -171,7 +178,7 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
       const what = query.length > 100 ? `query ${query.slice(0, 100)}…` : `query ${query}`;
       // With the time-out as an argument, Prometheus itself gives up a query that nobody waits for any more.
       const instantQuery = (prometheus: PrometheusDriver) =>
-        prometheus.instantQuery(query, undefined, `${Math.ceil(timeoutSeconds * 1000)}ms`);
+        prometheus.instantQuery(query, new Date(now() * 1000), `${Math.ceil(timeoutSeconds * 1000)}ms`);
       const samples = toSamples(await ask(what, signal, instantQuery, true));
       return samples.map((sample) => (Number.isFinite(sample.value) ? sample : { ...sample, value: Number.NaN }));
     },
@@ -203,6 +210,10 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
 
 function toSamples({ resultType, result }: { resultType: unknown; result: unknown }): PrometheusSample[] {
   if (resultType === 'scalar') return [scalarSample(scalarSchema.parse(result))];
+  if (resultType !== 'vector') {
+    const detail = `the result is a ${resultType}, not one number per series`;
+    throw new PrometheusError('not-a-number', detail, { detail });
+  }
   return vectorSchema.parse(result).map(({ metric, value }) => ({
     labels: metric?.labels ?? {},
     second: value.time.getTime() / 1000,
@@ -227,6 +238,7 @@ function toError(rejection: unknown, what: string, timedOut: boolean): Prometheu
   return new PrometheusError(unreachable ? 'unreachable' : 'rejected', `${what}: ${words}`, {
     cause: rejection,
     httpStatus,
+    detail: words,
   });
 }
 

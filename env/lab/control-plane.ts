@@ -112,16 +112,21 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     BinaryName,
     string
   >;
-  const folder = await mkdtemp(join(tmpdir(), 'duoloop-lab-'));
-  const guard = startOrphanGuard(folder);
-  const components = new Map<ComponentName, Component>();
-  try {
-    return await assemble({ options, binaries, folder, guard, components });
-  } catch (error) {
-    await stopAll(components, guard);
-    throw error;
+  for (let attempt = 1; ; attempt++) {
+    const folder = await mkdtemp(join(tmpdir(), 'duoloop-lab-'));
+    const guard = startOrphanGuard(folder);
+    const components = new Map<ComponentName, Component>();
+    try {
+      return await assemble({ options, binaries, folder, guard, components });
+    } catch (error) {
+      await stopAll(components, guard);
+      // Another process may take a port between its choice and its use.
+      if (attempt === startAttempts || !/address already in use/.test((error as Error).message)) throw error;
+    }
   }
 }
+
+const startAttempts = 3;
 
 interface Assembly {
   readonly options: ControlPlaneOptions;
@@ -152,7 +157,7 @@ async function assemble({ options, binaries, folder, guard, components }: Assemb
   };
 
   // The API server waits for etcd by itself, so both start at once.
-  await all([start(etcdComponent(context('etcd'))), start(apiServerComponent(context('kube-apiserver')))]);
+  await Promise.all([start(etcdComponent(context('etcd'))), start(apiServerComponent(context('kube-apiserver')))]);
 
   const api = createLabApi(server, files.authority.certificatePem, files.tokens.admin);
   const nodes = options.nodes === false ? undefined : (options.nodes ?? {});
@@ -163,7 +168,7 @@ async function assemble({ options, binaries, folder, guard, components }: Assemb
     binary: (name) => binaries[name],
     extraArguments: (name) => options.extraArguments?.[name] ?? [],
   });
-  await all([
+  await Promise.all([
     ...(withControllers
       ? [start(controllerManagerComponent(context('kube-controller-manager'), options.horizontalPodAutoscaler))]
       : []),
@@ -171,7 +176,7 @@ async function assemble({ options, binaries, folder, guard, components }: Assemb
     ...(nodes ? [start(kwokComponent(context('kwok'))), createFakeNodes(api, nodes)] : []),
     ...monitoring.specs.map(start),
   ]);
-  await all([
+  await Promise.all([
     ...(withControllers ? [until('the default service account', 30, () => hasDefaultServiceAccount(api))] : []),
     ...(nodes && withControllers
       ? [until('nodes to be ready', 30, async () => (await countReadyNodes(api)) >= (nodes.count ?? 4))]
@@ -231,13 +236,6 @@ async function assemble({ options, binaries, folder, guard, components }: Assemb
       return stopped;
     },
   };
-}
-
-/** Waits for all even when one fails, so that a failed start is stopped with nothing still on its way. */
-async function all(starts: readonly Promise<unknown>[]): Promise<void> {
-  const results = await Promise.allSettled(starts);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }
 
 /** Clients before the server, the server before its storage: each ends quietly while what it talks to is there. */

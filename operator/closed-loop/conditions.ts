@@ -1,6 +1,6 @@
 /** The conditions of a ClosedLoop: orthogonal, positive except ScalingLimited, their messages for people. */
 import type { Condition } from '../../policies/resources/resource.ts';
-import { toTimestamp } from './restore.ts';
+import { setCondition } from '../runtime/conditions.ts';
 
 /** In the order in which a status lists them. */
 export const conditionTypes = [
@@ -38,21 +38,12 @@ export function withFindings(
   generation: number | undefined,
   dropped: readonly ConditionType[] = [],
 ): Condition[] {
-  const next = new Map(conditions.map((condition) => [condition.type, condition]));
-  for (const { type, status, reason, message } of findings) {
-    const before = next.get(type);
-    next.set(type, {
-      type,
-      status,
-      reason,
-      message,
-      lastTransitionTime: before?.status === status ? before.lastTransitionTime : toTimestamp(now),
-      ...(generation === undefined ? {} : { observedGeneration: generation }),
-    });
-  }
-  for (const type of dropped) next.delete(type);
   const place = (type: string) => conditionTypes.indexOf(type as ConditionType);
-  return [...next.values()].sort((a, b) => place(a.type) - place(b.type));
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
+  return findings
+    .reduce<Condition[]>((all, finding) => setCondition(all, { ...finding, ...observed }, now), [...conditions])
+    .filter(({ type }) => !dropped.includes(type as ConditionType))
+    .sort((a, b) => place(a.type) - place(b.type));
 }
 
 /** What changed for the worse or the better, for events: a type whose status or reason is another than before. */

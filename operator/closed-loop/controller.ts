@@ -14,7 +14,7 @@ import { createPolicyEngine } from './opa.ts';
 import { createPodSizing } from './pod-sizing.ts';
 import { createReconcile } from './reconcile.ts';
 import { createAssess, keyOf } from './standing.ts';
-import { createStatusWriter } from './status-writer.ts';
+import { createLoopStatusWriter } from './status-writer.ts';
 import { createTick } from './tick.ts';
 import { createTickScheduler, systemTimers, type Timers } from './tick-scheduler.ts';
 import { createViewPods } from './vertical-view.ts';
@@ -48,7 +48,7 @@ export function createClosedLoopController(options: ClosedLoopControllerOptions)
   const table = createLoopTable((error) => logger.error({ err: error }, 'a listener to decisions failed'));
   const memories = createLoopMemories();
   const assess = createAssess({ table, workloads, scalingGroups });
-  const statusWriter = createStatusWriter({ context, metrics });
+  const statusWriter = createLoopStatusWriter(context);
   const podSizing = createPodSizing({ api: context.api, workloads, scalingGroups });
   const actuator = createActuator({ context, workloads, podSizing, metrics });
   const choose = createChoose(createPolicyEngine({ hosts: policyHosts }), metrics);

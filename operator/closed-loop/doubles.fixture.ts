@@ -156,6 +156,7 @@ export function createMemoryContext(now: () => number) {
     async apply(_: unknown, { metadata, status }: { metadata: { name: string }; status: ClosedLoopStatus }) {
       if (state.failWrites) throw new KubernetesError(0, 'Unreachable', 'no answer');
       writes.push({ name: metadata.name, status });
+      return { metadata: { ...metadata, resourceVersion: String(writes.length + 1) } };
     },
   } as unknown as KubernetesApi;
   const context: OperatorContext = {

@@ -14,7 +14,7 @@ import type { ClosedLoopMetrics } from './metrics.ts';
 import { planResize } from './resize-plan.ts';
 import type { Assess, Refusal } from './standing.ts';
 import { decisionRecord } from './status.ts';
-import type { StatusWriter } from './status-writer.ts';
+import type { LoopStatusWriter } from './status-writer.ts';
 import { undone, withoutHistory } from './undone.ts';
 import type { VerticalView, ViewPods } from './vertical-view.ts';
 
@@ -25,7 +25,7 @@ export interface ExecutorOptions {
   readonly assess: Assess;
   readonly viewPods: ViewPods;
   readonly actuator: Actuator;
-  readonly statusWriter: StatusWriter;
+  readonly statusWriter: LoopStatusWriter;
   readonly metrics: ClosedLoopMetrics;
   /** Aborted when the controller stops. */
   readonly signal: () => AbortSignal;
@@ -116,7 +116,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const carriedOut = settled(scaling) && settled(resizing);
     const present = table.get(latest.key);
     if (!carriedOut && present !== undefined && present.object.metadata.uid === latest.object.metadata.uid) {
-      table.change(present.key, { state: undone(present.state, before, decision.state) });
+      table.change(present.key, { state: undone(present.state, before, decision.state, settled(scaling)) });
     }
     const after = current(latest);
     if (after === undefined) return undefined;
@@ -149,7 +149,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const { loop, memory, workload, measured, decision, pods, scaling, resizing, isNews, now } = done;
     const findings = decisionFindings(workload, measured, decision, scaling, isNews);
     if (pods !== undefined) findings.push(verticalFinding(pods.obstacle, resizing));
-    if (memory.policyEngine !== undefined) findings.push(memory.policyEngine);
+    if (memory.policyEngine !== undefined && loop.spec.decision.opa !== undefined) findings.push(memory.policyEngine);
     const isAct = scaling.kind === 'done' || resizing.kind === 'done';
     await statusWriter.report({
       object: loop.object,

@@ -9,7 +9,6 @@ export interface ClosedLoopMetrics {
   readonly tickLateness: Histogram;
   readonly tickDuration: Histogram;
   readonly skippedTicks: Counter<'reason'>;
-  readonly statusWrites: Counter<'result'>;
   readonly policyEngineFailures: Counter;
   refused(reason: string): void;
   scalingFailed(reason: string): void;
@@ -70,7 +69,6 @@ export function createClosedLoopMetrics(registry: Registry): ClosedLoopMetrics {
       registers,
     }),
     skippedTicks: counter('duoloop_ticks_skipped_total', 'Ticks left out: late, or the loop still busy', 'reason'),
-    statusWrites: counter('duoloop_status_writes_total', 'Status writes of closed loops, by result', 'result'),
     policyEngineFailures: counter('duoloop_policy_engine_failures_total', 'Questions to OPA without a usable answer'),
     refused: (reason) => refusals.inc({ reason }),
     scalingFailed: (reason) => failures.inc({ reason }),

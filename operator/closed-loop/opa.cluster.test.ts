@@ -73,7 +73,10 @@ describeCluster('Open Policy Agent', () => {
       [
         'a number for a name',
         'mapped',
-        { inputMapping: { candidate: 'replicas' }, resultMapping: { metric: 'answer.choose' } },
+        {
+          inputMapping: { candidate: 'replicas', size: 'replicas', missing: 'time' },
+          resultMapping: { metric: 'answer.choose' },
+        },
         'resultMapping.metric',
       ],
       ['an input path that no document has', 'decision', { inputMapping: { x: 'nothing.here' } }, 'inputMapping.x'],

@@ -11,7 +11,7 @@ import type { OwnedLoopTable } from './loop-table.ts';
 import type { ClosedLoopMetrics } from './metrics.ts';
 import { rebaseState, restoreState } from './restore.ts';
 import type { Assess } from './standing.ts';
-import type { StatusWriter } from './status-writer.ts';
+import type { LoopStatusWriter } from './status-writer.ts';
 
 export interface ReconcileOptions {
   readonly context: Pick<OperatorContext, 'now'>;
@@ -20,7 +20,7 @@ export interface ReconcileOptions {
   readonly memories: LoopMemories;
   readonly assess: Assess;
   readonly executor: Executor;
-  readonly statusWriter: StatusWriter;
+  readonly statusWriter: LoopStatusWriter;
   readonly metrics: ClosedLoopMetrics;
   readonly onIntervals: () => void;
 }

@@ -1,12 +1,12 @@
 /** Writes a ClosedLoop's status when it says something new, and tells of what changed in it by events. */
-import { isNotFound, KubernetesError, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
+import { resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import type { LoopState } from '../../policies/reactive/loop-state.ts';
 import type { ClosedLoop, ClosedLoopStatus, DecisionRecord } from '../../policies/resources/closed-loop.ts';
 import type { TargetRef } from '../../policies/resources/resource.ts';
-import { fieldManager, type OperatorContext } from '../runtime/contract.ts';
+import type { OperatorContext } from '../runtime/contract.ts';
+import { createStatusWriter } from '../runtime/status-writer.ts';
 import { type ConditionType, changedFindings, type Finding, withFindings } from './conditions.ts';
 import type { LoopMemory } from './loop-memory.ts';
-import type { ClosedLoopMetrics } from './metrics.ts';
 import { isWorthWriting, nextStatus, unrememberedStatus } from './status.ts';
 
 export interface StatusReport {
@@ -27,32 +27,24 @@ export interface StatusReport {
   };
 }
 
-export interface StatusWriter {
+export interface LoopStatusWriter {
   /** Never rejects: what could not be written is tried again with the next report, which finds it still unwritten. */
   report(report: StatusReport): Promise<void>;
 }
 
-export interface StatusWriterOptions {
-  readonly context: Pick<OperatorContext, 'api' | 'events' | 'logger' | 'mayAct'>;
-  readonly metrics: ClosedLoopMetrics;
-}
-
-export function createStatusWriter({ context, metrics }: StatusWriterOptions): StatusWriter {
-  const { api, events, logger, mayAct } = context;
+export function createLoopStatusWriter(
+  context: Pick<OperatorContext, 'api' | 'events' | 'logger' | 'mayAct' | 'metrics'>,
+): LoopStatusWriter {
+  const { events, logger, mayAct } = context;
+  const writer = createStatusWriter<ClosedLoopStatus>({ type: resourceTypes.closedLoop, context });
 
   async function write(object: ClosedLoop, memory: LoopMemory, status: ClosedLoopStatus): Promise<void> {
-    const { name, namespace, uid } = object.metadata;
-    // With the uid, a status meant for a deleted object does not end on another of its name. By apply, so that fields that
-    // are no longer there are removed, and no resource version is needed: the status has one writer.
-    const body = { apiVersion: object.apiVersion, kind: object.kind, metadata: { name, namespace, uid }, status };
     try {
-      await api.apply(resourceTypes.closedLoop, body, { fieldManager, subresource: 'status' });
-      memory.written = status;
-      metrics.statusWrites.inc({ result: 'written' });
+      const outcome = await writer.write(object, status);
+      if (outcome !== 'not leader') memory.written = status;
     } catch (error) {
-      if (isNotFound(error) || isOfAnotherObject(error)) return;
-      metrics.statusWrites.inc({ result: 'failed' });
-      logger.warn({ err: error, closedLoop: `${namespace}/${name}` }, 'status not written; the next tick tries again');
+      const closedLoop = `${object.metadata.namespace}/${object.metadata.name}`;
+      logger.warn({ err: error, closedLoop }, 'status not written; the next tick tries again');
     }
   }
 
@@ -66,8 +58,9 @@ export function createStatusWriter({ context, metrics }: StatusWriterOptions): S
           ? unrememberedStatus(memory.written, generation, target, conditions)
           : nextStatus(memory.written, { generation, target, conditions, ...decided });
       if (!isWorthWriting(memory.written, next) || !mayAct()) return;
-      for (const finding of changedFindings(before, findings))
-        recordFinding(events, object, finding, before.length === 0);
+      // A refusal shows in several conditions and is one event.
+      const changed = new Map(changedFindings(before, findings).map((finding) => [finding.reason, finding]));
+      for (const finding of changed.values()) recordFinding(events, object, finding, before.length === 0);
       await write(object, memory, next);
     },
   };
@@ -86,8 +79,4 @@ function recordFinding(
   // A limit, a pause and a roll-out are the rules at work, not faults.
   const isFault = !isWell && type !== 'ScalingLimited' && reason !== 'Paused' && reason !== 'RollingOut';
   events.record(object, isFault ? 'Warning' : 'Normal', reason, message);
-}
-
-function isOfAnotherObject(error: unknown): boolean {
-  return error instanceof KubernetesError && error.status === 409;
 }

@@ -4,7 +4,6 @@
  */
 import type { DeliberativeLoopSpec } from '../../policies/resources/deliberative-loop.ts';
 import type { Condition } from '../../policies/resources/resource.ts';
-import { toTimestamp } from '../closed-loop/restore.ts';
 import { appliesProposals, type GuardClamp } from './guard.ts';
 import type { Outcome } from './outcomes.ts';
 import type { Selection } from './selection.ts';
@@ -115,21 +114,4 @@ const shownItems = 10;
 function list(items: readonly string[]): string {
   const shown = items.slice(0, shownItems).join('; ');
   return items.length > shownItems ? `${shown}; and ${items.length - shownItems} more` : shown;
-}
-
-/** `lastTransitionTime` moves only with the status. */
-export function conditionsOf(
-  all: readonly Finding[],
-  previous: readonly Condition[],
-  now: number,
-  generation: number | undefined,
-): Condition[] {
-  return all.map((finding) => {
-    const before = previous.find(({ type }) => type === finding.type);
-    return {
-      ...finding,
-      lastTransitionTime: before?.status === finding.status ? before.lastTransitionTime : toTimestamp(now),
-      ...(generation === undefined ? {} : { observedGeneration: generation }),
-    };
-  });
 }

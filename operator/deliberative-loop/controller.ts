@@ -2,12 +2,14 @@
  * The operator's half of the deliberative loop: proposals of the agent, or of a policy that runs here, into the reactive
  * loops, within guardrails. Without the agent they turn stale and the reactive loops go on alone.
  */
+import { resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import type { DeliberativeLoop } from '../../policies/resources/deliberative-loop.ts';
 import type { LoopTable, RunningLoop } from '../closed-loop/contract.ts';
 import type { OperatorContext, Reconcile, ResourceCache, Runnable, WorkQueue } from '../runtime/contract.ts';
+import { createStatusWriter } from '../runtime/status-writer.ts';
 import type { Workloads } from '../workloads/contract.ts';
-import type { RankDeliberation } from './contract.ts';
+import type { RaiseResult, RankDeliberation } from './contract.ts';
 import { createEntryTable, type Entry } from './entries.ts';
 import { appliesProposals } from './guard.ts';
 import { createJudge } from './judge.ts';
@@ -50,6 +52,7 @@ export function createDeliberativeLoopController(
     tuning,
     judge,
     metrics,
+    statusWriter: createStatusWriter({ type: resourceTypes.deliberativeLoop, context }),
   });
   const queue = options.createQueue(reconcile);
   let isRunning = false;
@@ -83,19 +86,20 @@ export function createDeliberativeLoopController(
     return askLastTen(loop.state, epochs, proposed, !appliesProposals(entry.spec.mode), now);
   }
 
-  function propose(entry: Entry, loop: RunningLoop, metric: string, second: number): string {
+  function propose(entry: Entry, loop: RunningLoop, metric: string, second: number): RaiseResult {
     const { name } = loop.object.metadata;
     const proposal = raiseProposal(name, loop.state.ranks, metric, second);
-    if (proposal === undefined) return `${metric} is first already`;
+    if (proposal === undefined) return { applied: false, message: `${metric} is first already` };
     entry.ownProposals.set(name, proposal);
     entry.proposedRaises.set(name, { metric, second });
     // At once, so that the ranks are in force in the next tick; the status follows.
     judge(entry, [proposal], new Map());
     queue.add(entry.key);
     const outcome = entry.outcomes.get(name);
-    if (outcome?.takenIn) return `raised ${metric}`;
+    if (outcome?.takenIn) return { applied: true, message: `raised ${metric}` };
     const reasons = outcome?.refusals.map(({ reason }) => reason) ?? [];
-    return reasons.length > 0 ? `refused: ${reasons.join(', ')}` : `shown only: mode ${entry.spec.mode}`;
+    const message = reasons.length > 0 ? `refused: ${reasons.join(', ')}` : `shown only: mode ${entry.spec.mode}`;
+    return { applied: false, message };
   }
 
   table.onDecision((loop, decision) => {
@@ -123,15 +127,18 @@ export function createDeliberativeLoopController(
       return answers.find(({ metric }) => metric !== null) ?? noAction;
     },
     raise(loopKey, metric, second) {
-      const askers = lastTenOf(loopKey);
-      if (askers.length === 0) return 'nothing done: no DeliberativeLoop with policy lastTen selects this loop';
-      const results = askers.map((entry) => {
-        const loop = table.get(loopKey);
-        if (loop === undefined) return 'nothing done: the loop is not run';
-        const isRepeated = entry.proposedRaises.get(loop.object.metadata.name)?.second === second;
-        return isRepeated ? 'done before' : propose(entry, loop, metric, second);
-      });
-      return results.join('; ');
+      const loop = table.get(loopKey);
+      if (loop === undefined) return { applied: false, message: 'nothing done: the loop is not run' };
+      if (loop.state.increaseTime === second) return { applied: true, message: `raised ${metric}` };
+      const results = lastTenOf(loopKey).map((entry) => propose(entry, table.get(loopKey) ?? loop, metric, second));
+      if (results.length === 0) {
+        const message = 'nothing done: no DeliberativeLoop with policy lastTen selects this loop';
+        return { applied: false, message };
+      }
+      return {
+        applied: results.some(({ applied }) => applied),
+        message: results.map(({ message }) => message).join('; '),
+      };
     },
     async run(signal) {
       await Promise.all([cache.synced(signal), closedLoops.synced(signal)]).catch(() => {});

@@ -20,13 +20,8 @@ export interface Entry {
   readonly outcomes: Map<string, Outcome>;
   /** Names whose conflict was told already. */
   readonly toldConflicts: Set<string>;
-  /** What the operator wrote last; undefined before. */
-  written: WrittenStatus | undefined;
-}
-
-export interface WrittenStatus {
-  readonly conditions: readonly Condition[];
-  readonly proposals: readonly Proposal[] | undefined;
+  /** What the operator said last; undefined before. */
+  conditions: readonly Condition[] | undefined;
 }
 
 /** Whether its policy runs in the operator, which then writes its proposals. */
@@ -54,7 +49,7 @@ export function createEntry(key: string, object: DeliberativeLoop, spec: Deliber
     proposedRaises: new Map(),
     outcomes: new Map(),
     toldConflicts: new Set(),
-    written: undefined,
+    conditions: undefined,
   };
 }
 
@@ -100,6 +95,7 @@ export function createEntryTable(): EntryTable {
         byLoop.set(loopKey, keys.add(entry.key));
       }
     },
-    of: (loopKey) => [...(byLoop.get(loopKey) ?? [])].map((key) => entries.get(key)).filter((entry) => entry !== undefined),
+    of: (loopKey) =>
+      [...(byLoop.get(loopKey) ?? [])].map((key) => entries.get(key)).filter((entry) => entry !== undefined),
   };
 }

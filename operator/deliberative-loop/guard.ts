@@ -168,7 +168,8 @@ function boundedSize({ guardrails, mode }: GuardInput, loop: GuardedLoop, asked:
     size = clampTo(size, loop.size - guardrails.maxStep, loop.size + guardrails.maxStep);
     clampedBy.push('maxStep');
   }
-  return { asked, size, clampedBy };
+  // A bound and the step can cancel out.
+  return { asked, size, clampedBy: size === asked ? [] : clampedBy };
 }
 
 function boundsOf(guardrails: Guardrails, { behavior }: GuardedLoop): { minimum: number; maximum: number } {

@@ -6,7 +6,6 @@ export interface DeliberativeMetrics {
   proposal(outcome: 'applied' | 'shown'): void;
   refused(reason: RefusalReason | 'Conflict' | 'InvalidSpec'): void;
   clamped(clamp: GuardClamp): void;
-  statusFailed(): void;
   /** @param freshProposals of the closed loops that it tunes */
   standing(key: string, freshProposals: number, conflicts: number): void;
   forget(key: string): void;
@@ -25,17 +24,12 @@ export function createDeliberativeMetrics(registry: Registry): DeliberativeMetri
     'reason',
   );
   const clamps = counter('duoloop_proposal_clamps_total', 'Set-points that a guardrail changed, by guardrail', 'clamp');
-  const failures = counter(
-    'duoloop_deliberative_status_failures_total',
-    'Status writes of deliberative loops that failed',
-  );
   const fresh = gauge('duoloop_deliberative_loop_fresh_proposals', 'Proposals that are not too old');
   const conflicts = gauge('duoloop_deliberative_loop_conflicts', 'Closed loops that it selects but an older one keeps');
   return {
     proposal: (outcome) => proposals.inc({ outcome }),
     refused: (reason) => refusals.inc({ reason }),
     clamped: (clamp) => clamps.inc({ clamp }),
-    statusFailed: () => failures.inc(),
     standing(key, freshProposals, conflicting) {
       fresh.set(labelsOf(key), freshProposals);
       conflicts.set(labelsOf(key), conflicting);

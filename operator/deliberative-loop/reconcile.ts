@@ -9,6 +9,7 @@ import {
 import type { LoopTable } from '../closed-loop/contract.ts';
 import { fromTimestamp } from '../closed-loop/restore.ts';
 import type { OperatorContext, ReconcileResult, ResourceCache } from '../runtime/contract.ts';
+import type { StatusWriter } from '../runtime/status-writer.ts';
 import type { Workloads } from '../workloads/contract.ts';
 import { type Finding, findings, invalidSpecFindings } from './conditions.ts';
 import { createEntry, type Entry, type EntryTable, runsHere } from './entries.ts';
@@ -16,7 +17,7 @@ import type { Judge } from './judge.ts';
 import type { DeliberativeMetrics } from './metrics.ts';
 import { randomGroupProposal } from './operator-policies.ts';
 import { type Candidate, type Selection, selectClosedLoops } from './selection.ts';
-import { nextWritten, writeStatus } from './status.ts';
+import { type OperatorStatus, operatorPart, statusOf } from './status.ts';
 import type { Tuning } from './tuning.ts';
 
 export interface ReconcilerOptions {
@@ -29,10 +30,11 @@ export interface ReconcilerOptions {
   readonly tuning: Tuning;
   readonly judge: Judge;
   readonly metrics: DeliberativeMetrics;
+  readonly statusWriter: StatusWriter<OperatorStatus>;
 }
 
 export function createReconciler(options: ReconcilerOptions) {
-  const { context, cache, closedLoops, table, workloads, entries, tuning, judge, metrics } = options;
+  const { context, cache, closedLoops, table, workloads, entries, tuning, judge, metrics, statusWriter } = options;
 
   function forget(key: string): void {
     tuning.release(key);
@@ -121,15 +123,14 @@ export function createReconciler(options: ReconcilerOptions) {
     return new Map(read.filter((size) => size !== undefined));
   }
 
-  async function show(entry: Entry, all: readonly Finding[], signal: AbortSignal): Promise<void> {
-    const written = nextWritten(entry, all, context.now());
-    if (written === undefined || !context.mayAct()) return;
-    try {
-      await writeStatus(context, entry, written, signal);
-    } catch (error) {
-      metrics.statusFailed();
-      throw error;
-    }
+  /** @returns whether it said anything new */
+  async function show(entry: Entry, all: readonly Finding[], signal: AbortSignal): Promise<boolean> {
+    const { object } = entry;
+    const status = statusOf(entry, all, context.now());
+    const stored = { ...object, status: operatorPart(object.status, status) };
+    const outcome = await statusWriter.write(stored, status, signal);
+    if (outcome === 'written') entry.conditions = status.conditions;
+    return outcome === 'written';
   }
 
   async function refuseSpec(
@@ -143,14 +144,12 @@ export function createReconciler(options: ReconcilerOptions) {
     // Its old spec must not go on behind its back.
     const idle = deliberativeLoopSpecSchema.parse({ closedLoops: { names: [] }, policy: { none: {} } });
     const entry = createEntry(key, object, idle);
-    entry.written = known?.uid === entry.uid ? known?.written : undefined;
+    entry.conditions = known?.uid === entry.uid ? known?.conditions : undefined;
     entries.put(entry);
-    const all = invalidSpecFindings(problems);
-    if (nextWritten(entry, all, context.now()) !== undefined) {
+    if (await show(entry, invalidSpecFindings(problems), signal)) {
       metrics.refused('InvalidSpec');
       context.events.record(object, 'Warning', 'InvalidSpec', problems);
     }
-    await show(entry, all, signal);
   }
 
   return async (key: string, signal: AbortSignal): Promise<ReconcileResult | undefined> => {

@@ -28,7 +28,8 @@ export interface ResourceCacheOptions<T extends StoredObject> {
   readonly optional?: boolean;
   readonly logger: Logger;
   readonly metrics: Registry;
-  readonly random: () => number;
+  /** In [0, 1); of the back-off. */
+  readonly random?: () => number;
   /** Between attempts. */
   readonly backoff?: Backoff;
 }
@@ -110,7 +111,7 @@ async function follow<T extends StoredObject>(
   signal: AbortSignal,
   onListed: () => void,
 ): Promise<void> {
-  const { api, type, labelSelector, logger, random, backoff = defaultBackoff } = options;
+  const { api, type, labelSelector, logger, random = Math.random, backoff = defaultBackoff } = options;
   const { kind } = type;
   const metrics = cacheMetrics(options.metrics);
   /** Of what the store holds; undefined when the watch cannot go on from it. */

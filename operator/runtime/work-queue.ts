@@ -1,8 +1,8 @@
 /** Keys to reconcile: at once or later, one at a time per key, with back-off after failures. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
 import { KubernetesError } from '../../env/cluster/kubernetes-api.ts';
 import { aborted, type Backoff, backoffMilliseconds } from './backoff.ts';
-import { type Logger, type Reconcile, TerminalError, type WorkQueue } from './contract.ts';
+import { type OperatorContext, type Reconcile, TerminalError, type WorkQueue } from './contract.ts';
 import { perRegistry } from './metrics.ts';
 
 export interface WorkQueueOptions {
@@ -15,9 +15,9 @@ export interface WorkQueueOptions {
   readonly backoff?: Backoff;
   /** How long reconciles under way may go on after `run` was aborted before their own signal is aborted. */
   readonly graceMilliseconds?: number;
-  readonly logger: Logger;
-  readonly metrics: Registry;
-  readonly random: () => number;
+  readonly context: Pick<OperatorContext, 'logger' | 'metrics'>;
+  /** In [0, 1); of the back-off. */
+  readonly random?: () => number;
 }
 
 const queueMetrics = perRegistry((registry) => ({
@@ -55,9 +55,10 @@ interface Delayed {
 }
 
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
-  const { name, reconcile, concurrency = 4, graceMilliseconds = 3_000, logger, random } = options;
+  const { name, reconcile, concurrency = 4, graceMilliseconds = 3_000, random = Math.random } = options;
+  const { logger } = options.context;
   const backoff = options.backoff ?? { initialMilliseconds: 500, maxMilliseconds: 60_000 };
-  const metrics = queueMetrics(options.metrics);
+  const metrics = queueMetrics(options.context.metrics);
   /** Key → when it became due; a Map keeps the order. */
   const waiting = new Map<string, number>();
   const underWay = new Map<string, Promise<void>>();

@@ -1,7 +1,7 @@
 /** The conditions of a ScalingGroup; their messages are for people: what is wrong, where, what to do. */
 import type { Condition } from '../../policies/resources/resource.ts';
 import type { MemberStatus, ScalingGroupSpec } from '../../policies/resources/scaling-group.ts';
-import { timestampOf } from './last-scaling.ts';
+import { setCondition } from '../runtime/conditions.ts';
 import type { GroupPlan } from './plan.ts';
 
 export interface Finding {
@@ -99,22 +99,16 @@ function limitFinding(spec: ScalingGroupSpec, { clampedBy }: GroupPlan): Finding
   return { type: 'ScalingLimited', status: 'True', reason, message };
 }
 
-/** `lastTransitionTime` moves only with the status. @param now Unix seconds */
+/** @param now Unix seconds */
 export function toConditions(
   findings: readonly Finding[],
   previous: readonly Condition[],
   now: number,
   generation: number | undefined,
 ): Condition[] {
-  return findings.map(({ type, status, reason, message }) => {
-    const before = previous.find((condition) => condition.type === type);
-    return {
-      type,
-      status,
-      reason,
-      message,
-      lastTransitionTime: before?.status === status ? before.lastTransitionTime : timestampOf(now),
-      ...(generation === undefined ? {} : { observedGeneration: generation }),
-    };
-  });
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
+  return findings.reduce<Condition[]>(
+    (conditions, finding) => setCondition(conditions, { ...finding, ...observed }, now),
+    [...previous],
+  );
 }

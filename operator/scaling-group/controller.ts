@@ -44,50 +44,64 @@ export function createScalingGroupController(options: ScalingGroupControllerOpti
   const { context, cache, concurrentPatches = 10, concurrentGroups = 16 } = options;
   const metrics = createScalingGroupMetrics(context.metrics);
   const membership = createGroupMembership(cache);
-  const requestTimes = new Map<string, number>();
+  /** When the newest spec of a group was seen; of which generation. */
+  const requestTimes = new Map<string, { readonly generation: number | undefined; readonly seconds: number }>();
   let queue: WorkQueue | undefined;
 
   const keyOf = ({ metadata }: StoredObject) => `${metadata.namespace}/${metadata.name}`;
 
-  function addGroupsOf(namespace: string, ref: TargetRef, labels?: Readonly<Record<string, string>>): void {
-    for (const group of membership.groupsOf(namespace, ref, labels)) queue?.add(keyOf(group));
+  const groupsOfObject = ({ kind, apiVersion, metadata }: StoredObject): string[] =>
+    groupsOf(metadata.namespace ?? '', { apiVersion, kind, name: metadata.name }, metadata.labels);
+
+  function groupsOf(namespace: string, ref: TargetRef, labels?: Readonly<Record<string, string>>): string[] {
+    return membership.groupsOf(namespace, ref, labels).map(keyOf);
   }
 
-  function addGroupsOfObject({ kind, apiVersion, metadata }: StoredObject): void {
-    addGroupsOf(metadata.namespace ?? '', { apiVersion, kind, name: metadata.name }, metadata.labels);
+  /** Of its target, which may be a member by labels alone. */
+  function labelsOf({ metadata }: AutoscalerObject, { kind, name }: TargetRef) {
+    const cacheOfKind = kind === 'StatefulSet' ? options.statefulSets : options.deployments;
+    return cacheOfKind.get(metadata.namespace ?? '', name)?.metadata.labels;
+  }
+
+  /** Each once: a key that is added a second time may be under way by then and would run twice. */
+  function add(keys: readonly string[]): void {
+    for (const key of new Set(keys)) queue?.add(key);
   }
 
   // Listeners stay for the life of the process; without a term they do nothing.
   cache.onChange((kind, group, previous) => {
-    addGroupsOfObject(group);
+    const parents = groupsOfObject(group);
     const isNews =
       kind !== 'updated' ||
       previous?.metadata.generation !== group.metadata.generation ||
       previous?.metadata.uid !== group.metadata.uid ||
       previous?.metadata.deletionTimestamp !== group.metadata.deletionTimestamp;
     // Our own status writes are no news.
-    if (!isNews) return;
+    if (!isNews) return add(parents);
     if (kind === 'deleted') requestTimes.delete(keyOf(group));
     else if (queue !== undefined && previous?.spec.replicas !== group.spec.replicas) {
-      requestTimes.set(keyOf(group), context.now());
+      requestTimes.set(keyOf(group), { generation: group.metadata.generation, seconds: context.now() });
     }
-    queue?.add(keyOf(group));
     // Another group may now have, or no longer have, the better claim to a member.
-    for (const changed of previous ? [previous, group] : [group]) {
-      for (const ref of memberRefs(changed)) addGroupsOf(changed.metadata.namespace ?? '', ref);
-    }
+    const rivals = (previous ? [previous, group] : [group]).flatMap((changed) =>
+      memberRefs(changed).flatMap((ref) => groupsOf(changed.metadata.namespace ?? '', ref)),
+    );
+    add([keyOf(group), ...parents, ...rivals]);
   });
   const onWorkload = (_kind: unknown, workload: StoredObject, previous: StoredObject | undefined) => {
-    addGroupsOfObject(workload);
-    if (previous !== undefined && previous.metadata.labels !== workload.metadata.labels) addGroupsOfObject(previous);
+    // It may just have lost the label that made it a member.
+    add([...groupsOfObject(workload), ...(previous ? groupsOfObject(previous) : [])]);
   };
   options.deployments.onChange(onWorkload);
   options.statefulSets.onChange(onWorkload);
   const onAutoscaler = (_kind: unknown, autoscaler: AutoscalerObject, previous: AutoscalerObject | undefined) => {
-    for (const changed of previous ? [previous, autoscaler] : [autoscaler]) {
-      const ref = autoscalerTarget(changed);
-      if (ref !== undefined) addGroupsOf(changed.metadata.namespace ?? '', ref);
-    }
+    const changed = previous ? [previous, autoscaler] : [autoscaler];
+    add(
+      changed.flatMap((one) => {
+        const ref = autoscalerTarget(one);
+        return ref === undefined ? [] : groupsOf(one.metadata.namespace ?? '', ref, labelsOf(one, ref));
+      }),
+    );
   };
   options.horizontalPodAutoscalers.onChange(onAutoscaler);
   options.scaledObjects?.onChange(onAutoscaler);
@@ -96,7 +110,6 @@ export function createScalingGroupController(options: ScalingGroupControllerOpti
     async run(signal) {
       const statusWriter = createGroupStatusWriter({
         context,
-        metrics,
         again: (key, afterMilliseconds) => queue?.add(key, afterMilliseconds),
       });
       const reconcile = createGroupReconcile({
@@ -107,10 +120,9 @@ export function createScalingGroupController(options: ScalingGroupControllerOpti
         metrics,
         patches: new PQueue({ concurrency: concurrentPatches }),
         namespaces: options.namespaces,
-        takeRequestTime(key) {
-          const time = requestTimes.get(key);
-          requestTimes.delete(key);
-          return time;
+        requestTime(key, generation) {
+          const request = requestTimes.get(key);
+          return request?.generation === generation ? request?.seconds : undefined;
         },
       });
       requestTimes.clear();

@@ -20,7 +20,7 @@ export interface FailedCreates {
 }
 
 /** A member's events are listed again after that. */
-const rememberedMilliseconds = 5_000;
+const rememberedMilliseconds = 2_000;
 
 export function createFailedCreates(api: Pick<KubernetesApi, 'list'>): FailedCreates {
   const answers = new LRUCache<string, { readonly note: string | undefined }>({

@@ -56,7 +56,7 @@ const reasons = {
 
 function memberHappenings(before: readonly MemberStatus[], after: readonly MemberStatus[]): Happening[] {
   const known = new Map(before.map((member) => [`${member.kind}/${member.name}`, member.state]));
-  return after.flatMap(({ kind, name, state, message }) => {
+  return after.flatMap(({ kind, name, state, message }): Happening[] => {
     const previous = known.get(`${kind}/${name}`);
     if (previous === state) return [];
     if (state === 'RollingOut') {

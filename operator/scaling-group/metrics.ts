@@ -12,7 +12,6 @@ export interface ScalingGroupMetrics {
   /** From the request until every member's patch was accepted. */
   patched(seconds: number): void;
   completed(seconds: number): void;
-  statusWritten(result: 'written' | 'failed'): void;
   /** A group that cannot be acted on, each time it is looked at. */
   refused(reason: string): void;
 }
@@ -62,12 +61,6 @@ export function createScalingGroupMetrics(registry: Registry): ScalingGroupMetri
     labelNames: ['result'] as const,
     registers,
   });
-  const statusWrites = new Counter({
-    name: 'duoloop_scaling_group_status_writes_total',
-    help: 'Writes of the status of groups',
-    labelNames: ['result'] as const,
-    registers,
-  });
   const patchSeconds = new Histogram({
     name: 'duoloop_scaling_group_patch_seconds',
     help: 'From the request until the last member’s patch was accepted',
@@ -100,6 +93,5 @@ export function createScalingGroupMetrics(registry: Registry): ScalingGroupMetri
     patched: (seconds) => patchSeconds.observe(seconds),
     completed: (seconds) => scalingSeconds.observe(seconds),
     refused: (reason) => refusals.inc({ reason }),
-    statusWritten: (result) => statusWrites.inc({ result }),
   };
 }

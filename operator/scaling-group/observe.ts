@@ -14,7 +14,7 @@ import type { ObservedMember } from './plan.ts';
 /** As the CRD allows in status.members. */
 export const mostMembers = 256;
 /** A StatefulSet that takes no longer than that is not asked for reasons. */
-export const patienceSeconds = 5;
+export const patienceSeconds = 3;
 
 export interface MemberReader {
   readonly workloads: Workloads;

@@ -3,7 +3,6 @@ import type PQueue from 'p-queue';
 import { KubernetesError } from '../../env/cluster/kubernetes-api.ts';
 import {
   type ScalingGroup,
-  type ScalingGroupSpec,
   type ScalingGroupStatus,
   scalingGroupSpecSchema,
 } from '../../policies/resources/scaling-group.ts';
@@ -28,8 +27,8 @@ export interface GroupReconcileOptions {
   /** Bounds the member patches under way, of all groups together. */
   readonly patches: PQueue;
   readonly namespaces: ResourceCache<NamespaceObject> | undefined;
-  /** Takes out when the newest request of a group was first seen, Unix seconds; undefined: now. */
-  readonly takeRequestTime: (key: string) => number | undefined;
+  /** When that generation of a group's spec was first seen, Unix seconds; undefined: not by this process. */
+  readonly requestTime: (key: string, generation: number | undefined) => number | undefined;
 }
 
 const watchedKinds = new Set(['Deployment', 'StatefulSet', 'ScalingGroup']);
@@ -50,6 +49,7 @@ export function createGroupReconcile(options: GroupReconcileOptions): Reconcile 
       metrics.forget(namespace, name);
       return undefined;
     }
+    if (!context.mayAct()) return undefined;
     const memory = memories.of(key, group);
     const now = context.now();
     const parsed = scalingGroupSpecSchema.safeParse(group.spec);
@@ -66,13 +66,15 @@ export function createGroupReconcile(options: GroupReconcileOptions): Reconcile 
       const message = `spec.memberSelector takes in ${members.length} workloads, a group has at most ${mostMembers}: narrow it`;
       return refuse(group, memory, 'TooManyMembers', message, now);
     }
-    const requestedAt = options.takeRequestTime(key) ?? now;
-    const edited = memory.status?.observedGeneration !== group.metadata.generation;
+    const { generation } = group.metadata;
+    const edited = memory.status?.observedGeneration !== generation;
+    const requestedAt = (edited ? options.requestTime(key, generation) : undefined) ?? now;
     const plan = planGroup({ spec, members, lastScaling, edited, requestedAt, now });
 
     // Patches first: the status then waits behind them for a free connection, not the other way round.
+    const refusedBefore = new Map(refusedWrites);
     const patching = patchMembers(group, plan, memory, signal);
-    const status = statusOf(spec, plan, memory.status, now, group.metadata.generation);
+    const status = statusOf(spec, plan, memory.status, now, generation);
     const waitSeconds = report(group, memory, status, plan.size);
     const failures = await patching;
     if (
@@ -84,7 +86,11 @@ export function createGroupReconcile(options: GroupReconcileOptions): Reconcile 
     }
     const retryable = failures.find((failure) => !(failure instanceof KubernetesError) || failure.retryable);
     if (retryable !== undefined && !signal.aborted) throw retryable;
-    return requeue(spec, plan, waitSeconds, memory.refusedWrites.size > 0);
+    const wait = requeue(plan, waitSeconds);
+    const isNewlyRefused = [...refusedWrites].some(([member, reason]) => refusedBefore.get(member) !== reason);
+    // At once for the status to say so, then now and then, since what refuses may be changed.
+    if (isNewlyRefused) return { requeueAfterMilliseconds: 0 };
+    return refusedWrites.size > 0 ? earlier(wait, refusedSeconds * 1000) : wait;
   };
 
   /** Being deleted, itself or with its namespace: its members are no longer ours to touch. */
@@ -153,27 +159,28 @@ export function createGroupReconcile(options: GroupReconcileOptions): Reconcile 
     return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
   }
 
-  function requeue(
-    spec: ScalingGroupSpec,
-    plan: GroupPlan,
-    statusWaitSeconds: number | undefined,
-    hasRefusedWrites: boolean,
-  ): ReconcileResult | undefined {
+  function requeue(plan: GroupPlan, statusWaitSeconds: number | undefined): ReconcileResult | undefined {
     const now = context.now();
     const waits: number[] = [];
     if (statusWaitSeconds !== undefined) waits.push(statusWaitSeconds);
     if (plan.deadline !== undefined) waits.push(plan.deadline - now);
-    if (hasRefusedWrites) waits.push(refusedSeconds);
     if (plan.members.some(({ kind }) => !watchedKinds.has(kind))) {
       waits.push(plan.whole ? unwatchedSeconds.settled : unwatchedSeconds.scaling);
     }
-    const isWaitingForPods = plan.members.some(({ kind, state }) => kind === 'StatefulSet' && state === 'Scaling');
-    if (isWaitingForPods && plan.deadline !== undefined && spec.strategy.timeoutSeconds > patienceSeconds) {
-      waits.push(patienceSeconds);
+    const { lastScaling } = plan;
+    const awaitsReasons = plan.members.some(({ kind, state }) => kind === 'StatefulSet' && state === 'Scaling');
+    if (awaitsReasons && lastScaling?.outcome === 'InProgress') {
+      // The longer it takes, the rarer: such a look lists the namespace's events.
+      const age = now - secondsOf(lastScaling.startedAt);
+      waits.push(age < patienceSeconds ? patienceSeconds - age : age);
     }
     // A few milliseconds late rather than early: an early look finds nothing due.
     return waits.length === 0
       ? undefined
       : { requeueAfterMilliseconds: Math.max(0, Math.ceil(Math.min(...waits) * 1000)) + 5 };
   }
+}
+
+function earlier(result: ReconcileResult | undefined, milliseconds: number): ReconcileResult {
+  return { requeueAfterMilliseconds: Math.min(result?.requeueAfterMilliseconds ?? milliseconds, milliseconds) };
 }

@@ -2,12 +2,11 @@
  * Writes the status of groups beside the reconcile, never within it: a slow status write must not hold up the patches of a
  * request that comes meanwhile. A group has one write under way, and the newest status wins.
  */
-import { isNotFound, KubernetesError, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
-import { apiVersion } from '../../policies/resources/resource.ts';
+import { resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import type { ScalingGroup, ScalingGroupStatus } from '../../policies/resources/scaling-group.ts';
-import { fieldManager, type OperatorContext } from '../runtime/contract.ts';
+import type { OperatorContext } from '../runtime/contract.ts';
+import { createStatusWriter } from '../runtime/status-writer.ts';
 import type { GroupMemory } from './group-memory.ts';
-import type { ScalingGroupMetrics } from './metrics.ts';
 import { isUrgent, sameStatus } from './status.ts';
 
 /** Time between two writes of mere progress of a group. */
@@ -24,37 +23,33 @@ export interface GroupStatusWriter {
 }
 
 export interface GroupStatusWriterOptions {
-  readonly context: Pick<OperatorContext, 'api' | 'logger' | 'mayAct' | 'now'>;
-  readonly metrics: ScalingGroupMetrics;
+  readonly context: Pick<OperatorContext, 'api' | 'logger' | 'metrics' | 'mayAct' | 'now'>;
   /** Asks to reconcile a group again whose status could not be written, or changed while it was written. */
   readonly again: (key: string, afterMilliseconds: number) => void;
 }
 
-export function createGroupStatusWriter({ context, metrics, again }: GroupStatusWriterOptions): GroupStatusWriter {
-  const { api, logger, mayAct, now } = context;
+export function createGroupStatusWriter({ context, again }: GroupStatusWriterOptions): GroupStatusWriter {
+  const { logger, now } = context;
+  const writer = createStatusWriter<ScalingGroupStatus>({ type: resourceTypes.scalingGroup, context });
   const underWay = new Set<Promise<void>>();
 
-  async function write({ metadata }: ScalingGroup, memory: GroupMemory): Promise<void> {
-    const { namespace, name, uid } = metadata;
+  async function write(group: ScalingGroup, memory: GroupMemory): Promise<void> {
+    const key = `${group.metadata.namespace}/${group.metadata.name}`;
     try {
       do {
-        if (!mayAct() || memory.status === undefined) return;
+        if (memory.status === undefined) return;
         const status = memory.status;
         memory.urgent = false;
-        // The uid keeps a deleted group's status off another of its name. By apply, so that what is left out is removed.
-        const body = { apiVersion, kind: 'ScalingGroup', metadata: { namespace, name, uid }, status };
-        await api.apply(resourceTypes.scalingGroup, body, { fieldManager, subresource: 'status' });
+        const outcome = await writer.write(group, status);
+        if (outcome === 'gone' || outcome === 'not leader') return;
         memory.written = status;
         memory.writtenAt = now();
-        metrics.statusWritten('written');
       } while (memory.urgent);
     } catch (error) {
-      if (isNotFound(error) || (error instanceof KubernetesError && error.status === 409)) return;
-      metrics.statusWritten('failed');
-      logger.warn({ err: error, scalingGroup: `${namespace}/${name}` }, 'status not written; trying again');
+      logger.warn({ scalingGroup: key, error: (error as Error).message }, 'status not written; trying again');
     }
     const leftOver = memory.status !== undefined && !sameStatus(memory.written, memory.status);
-    if (leftOver) again(`${namespace}/${name}`, progressIntervalSeconds * 1000);
+    if (leftOver) again(key, progressIntervalSeconds * 1000);
   }
 
   return {

@@ -31,9 +31,8 @@ export function unusableStatus(
 ): ScalingGroupStatus {
   const finding: Finding = { type: 'Ready', status: 'False', reason, message };
   const kept = previous ?? { replicas: 0, selector: '', members: [], conditions: [] };
-  const others = kept.conditions.filter(({ type }) => type !== 'Ready');
-  const [ready] = toConditions([finding], kept.conditions, now, generation);
-  return { ...kept, observedGeneration: generation, conditions: [ready, ...others] };
+  const conditions = toConditions([finding], kept.conditions, now, generation);
+  return { ...kept, ...(generation === undefined ? {} : { observedGeneration: generation }), conditions };
 }
 
 function memberStatus({

@@ -1,76 +1,24 @@
 /** What the simulated HPA and the real one are both made to live through. */
 import { createDraw, mixSeed } from '../../env/random.ts';
 import type { HpaBehaviorInput } from './behavior.ts';
-
-export type ScenarioResource = 'cpu' | 'memory';
-
-export interface ScenarioPod {
-  readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed';
-  readonly deleting?: boolean;
-  /** Of the Ready condition; absent: there is no condition. */
-  readonly ready?: boolean;
-  readonly startedSecondsAgo?: number;
-  readonly readyChangedSecondsAgo?: number;
-}
-
-export interface Scenario {
-  readonly name: string;
-  readonly metrics: readonly { readonly resource: ScenarioResource; readonly targetPercent: number }[];
-  readonly behavior: HpaBehaviorInput;
-  readonly minReplicas: number;
-  readonly maxReplicas: number;
-  readonly initialReplicas: number;
-  readonly pods: readonly ScenarioPod[];
-  /**
-   * The workload has as many of the pods as it has replicas, and one that is added takes two syncs to become ready;
-   * without it the pods stay as they are and only the number of replicas moves.
-   */
-  readonly podsFollow?: boolean;
-  /** Percent of its request that a pod uses in a sync, in tenths; undefined: it has no metrics. */
-  usagePercent(sync: number, pod: number, resource: ScenarioResource, livePods: number): number | undefined;
-  /** What somebody sets the replicas to after a sync. */
-  readonly byHand?: Readonly<Record<number, number>>;
-}
-
-const ready: ScenarioPod = { phase: 'Running', ready: true, startedSecondsAgo: 3600, readyChangedSecondsAgo: 3590 };
-const pending: ScenarioPod = { phase: 'Pending' };
-const neverReady: ScenarioPod = {
-  phase: 'Running',
-  ready: false,
-  startedSecondsAgo: 3600,
-  readyChangedSecondsAgo: 3599,
-};
-const lostReadiness: ScenarioPod = {
-  phase: 'Running',
-  ready: false,
-  startedSecondsAgo: 3600,
-  readyChangedSecondsAgo: 60,
-};
-const young: ScenarioPod = { phase: 'Running', ready: true, startedSecondsAgo: 2, readyChangedSecondsAgo: 0 };
-const youngUnready: ScenarioPod = { phase: 'Running', ready: false, startedSecondsAgo: 0, readyChangedSecondsAgo: 0 };
-const withoutCondition: ScenarioPod = { phase: 'Running', startedSecondsAgo: 3600 };
-const failed: ScenarioPod = { phase: 'Failed', ready: false, startedSecondsAgo: 3600, readyChangedSecondsAgo: 10 };
-const deleting: ScenarioPod = { ...ready, deleting: true };
-const many = (count: number, pod: ScenarioPod = ready) => Array.from({ length: count }, () => pod);
-
-const tenths = (value: number) => Math.round(value * 10) / 10;
-const longest = 200;
-
-/** A level per sync that wanders between bounds, by a factor of up to 1.5 a sync. */
-function walk(seed: number, low: number, high: number): number[] {
-  const draw = createDraw(mixSeed(seed, 7));
-  let level = draw.scale(low, high);
-  return Array.from({ length: longest }, () => {
-    level = Math.min(high, Math.max(low, level * draw.scale(1 / 1.5, 1.5)));
-    return tenths(level);
-  });
-}
-
-/** All pods at one level. */
-const uniform = (levels: readonly number[]) => (sync: number) => levels[sync];
-/** Pods beside the level by up to a fifth. */
-const uneven = (levels: readonly number[]) => (sync: number, pod: number) =>
-  tenths(levels[sync] * (1 + 0.2 * Math.sin(pod * 2.4)));
+import {
+  deleting,
+  failed,
+  longest,
+  lostReadiness,
+  many,
+  neverReady,
+  pending,
+  ready,
+  type Scenario,
+  tenths,
+  uneven,
+  uniform,
+  walk,
+  withoutCondition,
+  young,
+  youngUnready,
+} from './differential-scenario.fixture.ts';
 
 const unlimited = [{ type: 'Pods' as const, value: 1000, periodSeconds: 1 }];
 /** Nothing between the metric and the replicas. */
@@ -264,12 +212,15 @@ const walks = {
   memory: walk(19, 20, 180),
 };
 
+/** Somebody has switched it off; its HPA is to leave it alone, and does not even ask for metrics. */
+export const scaledToZero: Scenario = { ...base, name: 'zero', initialReplicas: 0, usagePercent: () => 400 };
+
 /** Behaviors, bounds, pods and loads that nobody chose. */
 function drawn(seed: number): Scenario {
   const draw = createDraw(mixSeed(seed, 99));
   const whole = (low: number, high: number) => Math.floor(draw.uniform(low, high + 1));
   const rules = () => ({
-    stabilizationWindowSeconds: whole(0, 8),
+    stabilizationWindowSeconds: whole(0, 4),
     selectPolicy: draw.chance(0.5) ? ('Max' as const) : ('Min' as const),
     policies: Array.from({ length: whole(1, 3) }, () =>
       draw.chance(0.5)
@@ -278,12 +229,28 @@ function drawn(seed: number): Scenario {
     ),
     tolerance: Math.round(draw.uniform(0, 0.3) * 100) / 100,
   });
-  const kinds = [ready, ready, ready, pending, neverReady, lostReadiness, young, youngUnready, failed, deleting];
+  const kinds = [
+    ready,
+    ready,
+    ready,
+    ready,
+    ready,
+    ready,
+    ready,
+    ready,
+    pending,
+    neverReady,
+    lostReadiness,
+    young,
+    youngUnready,
+    failed,
+    deleting,
+  ];
   const pods = [ready, ...Array.from({ length: whole(2, 7) }, () => kinds[whole(0, kinds.length - 1)])];
   const minReplicas = whole(1, 4);
   const maxReplicas = minReplicas + whole(2, 30);
   const levels = { cpu: walk(seed + 1000, 5, 400), memory: walk(seed + 2000, 5, 300) };
-  const missing = Array.from({ length: longest * pods.length }, () => draw.chance(0.08));
+  const missing = Array.from({ length: longest * pods.length }, () => draw.chance(0.04));
   return {
     name: `drawn-${seed}`,
     metrics: [
@@ -300,4 +267,4 @@ function drawn(seed: number): Scenario {
   };
 }
 
-export const scenarios: readonly Scenario[] = [...named, ...Array.from({ length: 12 }, (_, seed) => drawn(seed + 1))];
+export const scenarios: readonly Scenario[] = [...named, ...Array.from({ length: 13 }, (_, seed) => drawn(seed + 1))];

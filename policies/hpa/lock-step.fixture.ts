@@ -4,7 +4,7 @@
  * metrics and current replicas.
  */
 import { type HpaBehavior, parseHpaBehavior } from './behavior.ts';
-import type { Scenario } from './differential-scenarios.fixture.ts';
+import type { Scenario } from './differential-scenario.fixture.ts';
 import { groupPods, type HpaPod, type PodReadinessOptions } from './pod-classes.ts';
 import { HpaReconciler } from './reconciler.ts';
 import { combineProposals, invalidMetric, resourceUtilizationReplicas } from './replica-calculator.ts';

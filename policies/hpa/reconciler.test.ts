@@ -185,6 +185,22 @@ describe('an HPA over time', () => {
     expect(seen).toEqual([6, 6, 5, 5, 4, 4, 3, 3, 3, 3, 3]);
   });
 
+  // Seen in the differential test against kube-controller-manager 1.36.3.
+  it('forgets, as the real one does, a removal older than its own policies’ periods when the next one comes', () => {
+    const hpa = lone(
+      parseHpaBehavior({
+        scaleUp: { policies: [{ type: 'Pods', value: 2, periodSeconds: 9 }] },
+        scaleDown: { stabilizationWindowSeconds: 0, policies: [{ type: 'Pods', value: 5, periodSeconds: 3 }] },
+      }),
+    );
+    const at = (second: number, current: number, recommended: number) =>
+      hpa.reconcile(0, second, current, recommended, 1, 100);
+    expect(at(0, 10, 7)).toBe(7);
+    expect(at(4, 7, 6)).toBe(6);
+    // Ten replicas nine seconds ago, so twelve would be allowed, but only the last removal is still known.
+    expect(at(5, 6, 50)).toBe(9);
+  });
+
   it('forgets a lane that starts anew, and keeps its neighbours apart', () => {
     const pair = new HpaReconciler({ instances: 2, behavior: byDefault, syncPeriodSeconds: 15 });
     pair.reconcile(0, 0, 10, 10, 1, 15);

@@ -11,6 +11,7 @@ import {
   scaleUpLimit,
 } from './behavior.ts';
 import { invalidMetric } from './replica-calculator.ts';
+import { ScaleEvents } from './scale-events.ts';
 import { TimedRings } from './timed-rings.ts';
 
 export interface HpaReconcilerOptions {
@@ -24,8 +25,8 @@ export interface HpaReconcilerOptions {
 export class HpaReconciler {
   readonly #behavior: HpaBehavior;
   readonly #recommendations: TimedRings;
-  readonly #ups: TimedRings;
-  readonly #downs: TimedRings;
+  readonly #ups: ScaleEvents;
+  readonly #downs: ScaleEvents;
   readonly #seen: Uint8Array;
   readonly #recent: RecentScaling;
   /** The instance and time that `#recent` answers for. */
@@ -36,10 +37,9 @@ export class HpaReconciler {
     this.#behavior = behavior;
     const { scaleUp, scaleDown } = behavior;
     const window = Math.max(scaleUp.stabilizationWindowSeconds, scaleDown.stabilizationWindowSeconds);
-    const period = Math.max(longestPeriodSeconds(scaleUp), longestPeriodSeconds(scaleDown));
     this.#recommendations = new TimedRings(instances, Math.ceil(window / syncPeriodSeconds) + 2);
-    this.#ups = new TimedRings(instances, Math.ceil(period / syncPeriodSeconds) + 1);
-    this.#downs = new TimedRings(instances, Math.ceil(period / syncPeriodSeconds) + 1);
+    this.#ups = new ScaleEvents(instances, longestPeriodSeconds(scaleUp), syncPeriodSeconds);
+    this.#downs = new ScaleEvents(instances, longestPeriodSeconds(scaleDown), syncPeriodSeconds);
     this.#seen = new Uint8Array(instances);
     this.#recent = {
       added: (periodSeconds) => this.#ups.sumAfter(this.#instance, this.#second - periodSeconds),
@@ -81,8 +81,8 @@ export class HpaReconciler {
       const stabilized = this.#stabilize(instance, second, currentReplicas, recommended);
       replicas = this.#limit(instance, second, currentReplicas, stabilized, minReplicas, maxReplicas);
     }
-    if (replicas > currentReplicas) this.#ups.push(instance, second, replicas - currentReplicas);
-    else if (replicas < currentReplicas) this.#downs.push(instance, second, currentReplicas - replicas);
+    if (replicas > currentReplicas) this.#ups.record(instance, second, replicas - currentReplicas);
+    else if (replicas < currentReplicas) this.#downs.record(instance, second, currentReplicas - replicas);
     return replicas;
   }
 

@@ -1,10 +1,10 @@
 /**
- * Something that a real HPA scales, with pods that no controller touches: an object with a scale subresource, and pods whose
- * status the test writes.
+ * Something that a real HPA scales, with pods that no controller touches: an object with a scale subresource, and pods
+ * whose status the test writes.
  */
 import { type KubernetesApi, type ResourceType, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import type { PodMetrics } from '../../env/lab/stand-in/metrics-api.ts';
-import type { Scenario, ScenarioPod, ScenarioResource } from './differential-scenarios.fixture.ts';
+import type { Scenario, ScenarioPod, ScenarioResource } from './differential-scenario.fixture.ts';
 import type { HpaPod } from './pod-classes.ts';
 
 const group = 'differential.duoloop.dev';

@@ -26,6 +26,16 @@ export const monitoringSpecSchema = z.strictObject({
   data: boundedRecord(metricName, z.number(), 16)
     .optional()
     .describe('Measured values by metric name; a metric without one is missing.'),
+  incomplete: z
+    .array(metricName)
+    .max(16)
+    .optional()
+    .describe('Metrics whose value leaves out a part of the target: they may ask for more, never for less.'),
+  settled: z
+    .array(metricName)
+    .max(16)
+    .optional()
+    .describe('Metrics whose value was decided on before and has not been measured anew.'),
 });
 export const decisionSpecSchema = z.strictObject({
   ...base,
@@ -53,7 +63,13 @@ export const executionDSpecSchema = z.strictObject({
 
 export const stageStatusSchema = z.strictObject({
   time: timestamp.optional().describe('The stage is done with the message of this time.'),
-  message: z.string().max(1024).optional(),
+  message: z.string().max(1024).optional().describe('What became of it.'),
+  underWay: z
+    .strictObject({ time: timestamp, from: z.int() })
+    .optional()
+    .describe(
+      'Execution only: the message being carried out and the size before, by which a new leader sees whether it was.',
+    ),
 });
 
 export type StageKind = 'Monitoring' | 'Decision' | 'Execution' | 'MonitoringD' | 'DecisionD' | 'ExecutionD';

@@ -14,9 +14,12 @@ export interface DownloadOptions {
   readonly silenceSeconds?: number;
 }
 
+/** Nothing came from the server, so that another file of it need not be asked for. */
+export class UnreachableError extends Error {}
+
 /**
  * Puts the program at `target`, whole or not at all.
- * @throws Error when a server does not answer or the file is not what was published
+ * @throws UnreachableError; Error when the file is not there or not what was published
  */
 export async function downloadRelease(release: Release, target: string, options: DownloadOptions = {}): Promise<void> {
   const fileName = basename(new URL(release.url).pathname);
@@ -47,7 +50,7 @@ async function get(url: string, { signal, silenceSeconds = 10 }: DownloadOptions
   } catch (error) {
     signal?.throwIfAborted();
     const why = silence.aborted ? `no answer within ${silenceSeconds} s` : causeOf(error);
-    throw new Error(`${url}: ${why}`, { cause: error });
+    throw new UnreachableError(`${url}: ${why}`, { cause: error });
   }
   if (!response.ok) throw new Error(`${url}: HTTP ${response.status}`);
   return response;

@@ -1,10 +1,11 @@
 /** Gets every program of the lab: found, else downloaded, else built. Once a machine and version. */
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.ts';
 import { settings } from '../../settings.ts';
 import { buildBinary } from './build.ts';
 import { type BinaryName, binaryNames, cachedBinary, catalog, thisPlatform } from './catalog.ts';
-import { downloadRelease } from './download.ts';
+import { downloadRelease, UnreachableError } from './download.ts';
 import { type BinaryPlaces, type FoundBinary, findBinary } from './find.ts';
 import { withLock } from './lock.ts';
 import { type ReleaseServers, releaseOf, releaseServers } from './release.ts';
@@ -53,6 +54,8 @@ async function fetchMissing(
   const silentServers = new Set<string>();
   for (const [index, name] of missing.entries()) {
     const file = cachedBinary(cacheFolder, name);
+    // What an interrupted run left: the program itself is not there, and nobody else works here under the lock.
+    await rm(dirname(file), { recursive: true, force: true });
     const what = `control plane ${index + 1}/${missing.length}: ${name} ${catalog[name].version}`;
     const startedAt = Date.now();
     const seconds = () => `${Math.round((Date.now() - startedAt) / 1000)} s`;
@@ -97,9 +100,7 @@ async function tryDownload(
     return undefined;
   } catch (error) {
     signal?.throwIfAborted();
-    const { message } = error as Error;
-    // A server that answered is asked again for the next program.
-    if (!/HTTP \d|sha256/.test(message)) silentServers.add(host);
-    return message;
+    if (error instanceof UnreachableError) silentServers.add(host);
+    return (error as Error).message;
   }
 }

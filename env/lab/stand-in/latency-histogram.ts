@@ -2,10 +2,10 @@
  * From a p95 to the buckets of a request histogram, such that `histogram_quantile(0.95, …)` gives that p95 back.
  *
  * The model says no more of a latency than its p95. Its shape here is lognormal, as in the queueing model, with a fixed
- * spread. Bounds are ten to the decade (the R10 series), each some 26 % above the last, and interpolating straight
+ * spread. Bounds are ten to the decade (the R10 series), each at most 28 % above the last, and interpolating straight
  * through a bucket of a lognormal would read up to 3 % too high; so the distribution is shifted until PromQL's own
- * interpolation hits the p95. A p95 that holds still is thus reproduced exactly, and one that moves within the query's window is some
- * mean of its values, at most a bucket (28 %) beside the 95th percentile of what was served.
+ * interpolation hits the p95. A p95 that holds still is thus reproduced exactly, and one that moves within the query's
+ * window is some mean of its values, at most a bucket (28 %) beside the 95th percentile of what was served.
  */
 import { errorFunction } from 'simple-statistics';
 

@@ -1,4 +1,4 @@
-/** The resource metrics API (metrics.k8s.io/v1beta1) as metrics-server serves it to the aggregator: to HPAs, `kubectl top`, loops. */
+/** The resource metrics API (metrics.k8s.io/v1beta1) as metrics-server serves it: to HPAs, `kubectl top` and loops. */
 import type { FastifyInstance } from 'fastify';
 import { type Labels, parseLabelSelector } from './label-selector.ts';
 import type { PodUsage } from './pod-counters.ts';

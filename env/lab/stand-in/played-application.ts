@@ -3,10 +3,10 @@
  * what the application does under the trace's load; its requests and CPU time are shared out among the pods that are
  * ready at that moment.
  *
- * The trace, and with it the mix of the day and scheduled changes of capacity, runs at `speed` times real time: a kernel tick
- * of 5 s takes 5 ÷ speed. Rates are those of the model: 300 requests/s in the trace is a counter that grows by 300 a real
- * second, so that every query and threshold means what it means in life, and only windows and periods have to be
- * shortened by the speed.
+ * The trace, and with it the mix of the day and scheduled changes of capacity, runs at `speed` times real time: a kernel
+ * tick of 5 s takes 5 ÷ speed. Rates are those of the model: 300 requests/s in the trace is a counter that grows by 300
+ * a real second, so that every query and threshold means what it means in life, and only windows and periods have to
+ * be shortened by the speed.
  *
  * Nothing runs by itself: `playTo` brings everything up to a moment, before pods change and before counters are read.
  */
@@ -31,7 +31,7 @@ export interface PlayedApplicationOptions {
   /** Standard deviation of a tick's load, CPU and p95 relative to their values. */
   readonly noise?: number;
   readonly seed?: number;
-  /** Length of the windows that the metrics API reports usage over, real seconds. Default: metrics-server's 15 s ÷ speed, at least 1 s. */
+  /** What the metrics API reports usage over, real seconds. Default: metrics-server's 15 s ÷ speed, at least 1 s. */
   readonly usageWindowSeconds?: number;
   /** Unix seconds: the moment from which it is played, under the trace's first load until `start`. */
   readonly second: number;
@@ -45,7 +45,7 @@ export interface ApplicationState {
   readonly load: number;
   /** End to end. */
   readonly p95Milliseconds: number;
-  /** Per service, in the model's order: p95 of a visit, requests/s, percent of a pod's CPU request and of its memory, ready pods. */
+  /** In the model's order: p95 of a visit, requests/s of all pods, percent of a pod's CPU request and of its memory. */
   readonly services: readonly {
     readonly name: string;
     readonly p95Milliseconds: number;

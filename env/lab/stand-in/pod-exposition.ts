@@ -25,8 +25,8 @@ const memoryWorkingSet: MetricFamily = {
 };
 
 /**
- * The text of a scrape. A pod is exposed from its first readiness until it is deleted; its series begin at 0, as those of a new
- * process do.
+ * The text of a scrape. A pod is exposed from its first readiness until it is deleted; its series begin at 0, as those
+ * of a new process do.
  */
 export function exposePods(pods: readonly PodCounters[]): string {
   const exposition = new Exposition();

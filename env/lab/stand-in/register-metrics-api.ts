@@ -5,8 +5,8 @@ const namespace = 'kube-system';
 const name = 'metrics-server';
 
 /**
- * Registers `https://localhost:port` as metrics.k8s.io/v1beta1 with the API server's aggregation layer and waits until that has
- * reached it. The server has to listen already; registering another one replaces it.
+ * Registers `https://localhost:port` as metrics.k8s.io/v1beta1 with the API server's aggregation layer and waits until
+ * that has reached it. The server has to listen already; registering another one replaces it.
  */
 export async function registerMetricsApi(api: LabApi, port: number, timeoutSeconds = 30): Promise<void> {
   await api.apply(`/api/v1/namespaces/${namespace}/services/${name}`, {

@@ -1,15 +1,17 @@
 /**
- * Keeps a source that is gone from holding up every tick: after some failures in a row nothing is asked for a while, then
- * one question tries it, and the others wait for what becomes of that one.
+ * Keeps a source that is gone from holding up every tick. After some failures in a row a cheap probe tells whether it is
+ * the source or the questions; while the probe fails nothing is asked, with longer and longer pauses between probes.
  */
 
 export interface CircuitBreakerOptions {
   /** Unix seconds. */
   readonly now: () => number;
-  /** Why an error means that the source itself is gone, in words; undefined when it is about the question only. */
+  /** A question that a source that is there answers at once. */
+  readonly probe: (signal: AbortSignal) => Promise<unknown>;
+  /** Why an error may mean that the source is gone, in words; undefined when it is about the question only. */
   readonly outage: (error: unknown) => string | undefined;
-  /** Outages in a row, without an answer between, that open it. */
-  readonly failuresToOpen?: number;
+  /** Outages in a row, without an answer between, that call for a probe. */
+  readonly failuresToProbe?: number;
   /** Of the first pause; each further one is twice as long. */
   readonly firstPauseSeconds?: number;
   readonly longestPauseSeconds?: number;
@@ -22,72 +24,72 @@ export class CircuitOpenError extends Error {
 
 export interface CircuitBreaker {
   /**
-   * Asks, unless the source is known to be gone. While another question tries it, waits for what becomes of that.
+   * Asks, unless the source is known to be gone; waits while a probe is under way.
    * @throws CircuitOpenError; whatever `ask` throws; the reason of the signal
    */
   run<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T>;
+  /** Whether the last probe failed. */
   readonly isOpen: boolean;
 }
 
 export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
-  const { now, outage, failuresToOpen = 3, firstPauseSeconds = 1, longestPauseSeconds = 15 } = options;
+  const { now, probe, outage, failuresToProbe = 3, firstPauseSeconds = 1, longestPauseSeconds = 15 } = options;
   let failures = 0;
+  let failedProbes = 0;
   let lastReason = '';
-  /** Unix seconds; undefined while closed. */
-  let pausedUntil: number | undefined;
-  let trial: Promise<void> | undefined;
+  /** Unix seconds. */
+  let pausedUntil = 0;
+  let probing: Promise<void> | undefined;
 
-  function opened(isTrial: boolean, reason: string) {
-    lastReason = reason;
-    // Questions that were under way when it opened say nothing new.
-    if (pausedUntil !== undefined && !isTrial) return;
-    failures++;
-    if (failures < failuresToOpen) return;
-    const pauseSeconds = firstPauseSeconds * 2 ** Math.min(failures - failuresToOpen, 16);
-    pausedUntil = now() + Math.min(longestPauseSeconds, pauseSeconds);
+  function closeAgain() {
+    failures = 0;
+    failedProbes = 0;
   }
 
-  async function attempt<T>(isTrial: boolean, ask: () => Promise<T>): Promise<T> {
+  async function runProbe(signal: AbortSignal): Promise<void> {
     try {
-      const answer = await ask();
-      failures = 0;
-      pausedUntil = undefined;
-      return answer;
+      await probe(signal);
+      closeAgain();
     } catch (error) {
       const reason = outage(error);
-      if (reason !== undefined) opened(isTrial, reason);
-      else if (isTrial) {
-        // It refused this one question: it is there.
-        failures = 0;
-        pausedUntil = undefined;
+      if (reason === undefined) {
+        closeAgain();
+        return;
       }
-      throw error;
+      lastReason = reason;
+      pausedUntil = now() + Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** Math.min(failedProbes, 16));
+      failedProbes++;
     }
   }
 
   return {
     get isOpen() {
-      return pausedUntil !== undefined;
+      return failedProbes > 0;
     },
     async run(signal, ask) {
-      while (pausedUntil !== undefined) {
+      while (failures >= failuresToProbe) {
         signal.throwIfAborted();
-        if (trial === undefined) {
+        if (probing === undefined) {
           if (now() < pausedUntil) throw new CircuitOpenError(lastReason);
-          const tried = attempt(true, ask);
-          trial = tried.then(
-            () => {},
-            () => {},
-          );
-          try {
-            return await tried;
-          } finally {
-            trial = undefined;
-          }
+          probing = runProbe(signal).finally(() => {
+            probing = undefined;
+          });
         }
-        await untilAborted(trial, signal);
+        await untilAborted(probing, signal);
       }
-      return attempt(false, ask);
+      try {
+        const answer = await ask();
+        failures = 0;
+        return answer;
+      } catch (error) {
+        const reason = outage(error);
+        if (reason === undefined) failures = 0;
+        else {
+          failures++;
+          lastReason = reason;
+        }
+        throw error;
+      }
     },
   };
 }

@@ -70,7 +70,7 @@ export function createQueryPlanner(limits = defaultSharedQueryLimits, templatesK
         const { query = '', variables = {} } = request.source.prometheus ?? {};
         try {
           const { template, sharing } = compile(query);
-          const values = { namespace: request.namespace, target: request.target.name, ...variables };
+          const values = { ...variables, namespace: request.namespace, target: request.target.name };
           const text = renderQuery(template, values);
           const known = byText.get(text);
           if (known !== undefined) known.requests.push(index);

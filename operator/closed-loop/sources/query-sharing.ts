@@ -111,17 +111,16 @@ export function analyseSharing(template: QueryTemplate): Sharing {
 
   function visitFunction(node: SyntaxNode): Dependence {
     const name = text(node.firstChild as SyntaxNode);
-    const values = argumentsOf(node).map(visit);
     if (scalarFunctions.has(name)) return { kind: 'scalar' };
     if (!seriesFunctions.has(name)) throw new NotShareable(`${name}() is not known to keep loops apart`);
-    return onlySeries(values, `${name}()`);
+    return onlySeries(argumentsOf(node).map(visit), `${name}()`);
   }
 
   function visitAggregation(node: SyntaxNode): Dependence {
     const operator = node.firstChild as SyntaxNode;
     const name = text(operator).toLowerCase();
-    const inner = onlySeries(argumentsOf(node).map(visit), name);
     if (!groupAggregations.has(name)) throw new NotShareable(`${name} picks or names series across loops`);
+    const inner = onlySeries(argumentsOf(node).map(visit), name);
     const modifier = node.getChild('AggregateModifier');
     if (modifier?.getChild('Without')) throw new NotShareable(`${name} without (…) does not say which labels are kept`);
     if (inner.kind !== 'grouped') return inner;

@@ -77,7 +77,7 @@ export function renderQuery(template: QueryTemplate, values: QueryVariables): st
     const content = parts
       .map((part) => {
         if ('text' in part) return part.text;
-        const value = valueOf(values, part.variable);
+        const value = variableValue(values, part.variable);
         return quoteContent(isRegex ? escapeRegex(value) : value);
       })
       .join('');
@@ -88,7 +88,7 @@ export function renderQuery(template: QueryTemplate, values: QueryVariables): st
 }
 
 /** @throws UserError `query.variable` */
-export function valueOf(values: QueryVariables, name: string): string {
+export function variableValue(values: QueryVariables, name: string): string {
   if (Object.hasOwn(values, name)) return values[name];
   const known = Object.keys(values).map((key) => `$${key}`);
   throw new UserError(
@@ -102,9 +102,14 @@ export function escapeRegex(value: string): string {
   return value.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&');
 }
 
-/** Content of a double-quoted PromQL string that reads as `value`; half surrogates, which PromQL cannot say, as U+FFFD. */
+/** Text that UTF-8 can say: half surrogates become U+FFFD, as they do in Prometheus. */
+export function toUnicode(value: string): string {
+  return value.replace(/\p{Surrogate}/gu, '\uFFFD');
+}
+
+/** Content of a double-quoted PromQL string that reads as `value`. */
 export function quoteContent(value: string): string {
-  return value.toWellFormed().replace(/[^ !#$%&()*+,\-./\w:;<=>?@[\]^{|}~]/gu, (character) => {
+  return toUnicode(value).replace(/[^ !#$%&()*+,\-./\w:;<=>?@[\]^{|}~]/gu, (character) => {
     if (character === '\\') return '\\\\';
     const code = (character.codePointAt(0) ?? 0).toString(16);
     return code.length > 4 ? `\\U${code.padStart(8, '0')}` : `\\u${code.padStart(4, '0')}`;

@@ -1,7 +1,14 @@
 /** One query for many loops of a template, and its result split back to them. Pure. */
 import type { PrometheusSample } from '../../../env/cluster/prometheus.ts';
 import type { GroupLabel, Sharing } from './query-sharing.ts';
-import { escapeRegex, type QueryTemplate, type QueryVariables, quoteContent, valueOf } from './query-template.ts';
+import {
+  escapeRegex,
+  type QueryTemplate,
+  type QueryVariables,
+  quoteContent,
+  toUnicode,
+  variableValue,
+} from './query-template.ts';
 
 export type Shareable = Extract<Sharing, { shared: true }>;
 
@@ -12,10 +19,7 @@ export type Shareable = Extract<Sharing, { shared: true }>;
  */
 export function groupOf({ labels }: Shareable, values: QueryVariables): string[] | undefined {
   const group = labels.map(({ parts }) =>
-    parts
-      .map((part) => ('text' in part ? part.text : valueOf(values, part.variable)))
-      .join('')
-      .toWellFormed(),
+    toUnicode(parts.map((part) => ('text' in part ? part.text : variableValue(values, part.variable))).join('')),
   );
   return group.includes('') ? undefined : group;
 }

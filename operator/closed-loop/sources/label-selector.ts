@@ -1,0 +1,26 @@
+/** Kubernetes label selectors as text, as the scale subresource gives them: `app=web,tier in (a,b),!canary`. */
+
+export type LabelPredicate = (labels: Readonly<Record<string, string>>) => boolean;
+
+const term =
+  /^(?:(?<absent>!\s*)?(?<key>[^\s=!,()]+))\s*(?:(?<equality>==?|!=)\s*(?<value>[^\s=!,()]*)|(?<set>in|notin)\s*\((?<values>[^()]*)\))?$/;
+
+/** Undefined when the text is no selector, or empty: an unknown selector must not mean every pod. */
+export function parseLabelSelector(text: string): LabelPredicate | undefined {
+  if (text.trim() === '') return undefined;
+  const predicates: LabelPredicate[] = [];
+  // Commas between parentheses separate values, the others terms.
+  for (const part of text.split(/,(?![^(]*\))/)) {
+    const groups = term.exec(part.trim())?.groups;
+    if (groups === undefined) return undefined;
+    const { absent, key, equality, value = '', set, values } = groups;
+    if (absent !== undefined && (equality ?? set) !== undefined) return undefined;
+    const listed = values === undefined ? [value] : values.split(',').map((each) => each.trim());
+    if (equality === '=' || equality === '==' || set === 'in') {
+      predicates.push((labels) => Object.hasOwn(labels, key) && listed.includes(labels[key]));
+    } else if (equality === '!=' || set === 'notin') {
+      predicates.push((labels) => !Object.hasOwn(labels, key) || !listed.includes(labels[key]));
+    } else predicates.push((labels) => Object.hasOwn(labels, key) === (absent === undefined));
+  }
+  return (labels) => predicates.every((holds) => holds(labels));
+}

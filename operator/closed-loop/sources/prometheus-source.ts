@@ -1,0 +1,178 @@
+/** Asks Prometheus for the metrics of a tick: loops of one template together, the others by themselves. */
+import { setMaxListeners } from 'node:events';
+import { LRUCache } from 'lru-cache';
+import PQueue from 'p-queue';
+import { type PrometheusClient, PrometheusError, type PrometheusSample } from '../../../env/cluster/prometheus.ts';
+import type { MetricAnswer } from '../contract.ts';
+import { CircuitOpenError, createCircuitBreaker } from './circuit-breaker.ts';
+import {
+  createQueryPlanner,
+  defaultSharedQueryLimits,
+  type OwnQuery,
+  type SharedQuery,
+  type SharedQueryLimits,
+  sharedText,
+} from './query-plan.ts';
+import { groupKey, splitByGroup } from './shared-query.ts';
+import { missing, type Source, type SourceMetrics } from './source.ts';
+
+export interface PrometheusSourceOptions {
+  readonly client: Pick<PrometheusClient, 'samples'>;
+  /** Unix seconds. */
+  readonly now: () => number;
+  readonly metrics: SourceMetrics;
+  readonly concurrency?: number;
+  readonly limits?: SharedQueryLimits;
+  /** A sample older than this is missing. */
+  readonly maxAgeSeconds?: number;
+  /** A query that Prometheus refused is asked again after this time. */
+  readonly refusedForSeconds?: number;
+}
+
+interface Refusal {
+  readonly reason: string;
+  /** Unix seconds. */
+  readonly until: number;
+}
+
+/** Refused queries that are remembered; a query that is forgotten is merely asked again. */
+const refusalsKept = 10_000;
+
+export function createPrometheusSource(options: PrometheusSourceOptions): Source {
+  const { client, now, metrics, maxAgeSeconds = 120, refusedForSeconds = 60 } = options;
+  const { concurrency = 10, limits = defaultSharedQueryLimits } = options;
+  const planner = createQueryPlanner(limits);
+  const queue = new PQueue({ concurrency });
+  const breaker = createCircuitBreaker({
+    now,
+    outage: outageOf,
+    probe: (signal) => client.samples('vector(1)', signal),
+  });
+  /** By own text: loops whose query Prometheus refuses, so that they spoil no shared query. */
+  const refusals = new LRUCache<string, Refusal>({ max: refusalsKept });
+  metrics.available('prometheus', () => !breaker.isOpen);
+
+  async function ask(text: string, kind: 'shared' | 'own', deadline: AbortSignal): Promise<PrometheusSample[]> {
+    const question = async () => {
+      const started = performance.now();
+      const done = (result: 'ok' | 'failed') =>
+        metrics.asked('prometheus', kind, result, (performance.now() - started) / 1000);
+      try {
+        const samples = await client.samples(text, deadline);
+        done('ok');
+        return samples;
+      } catch (error) {
+        done('failed');
+        throw error;
+      }
+    };
+    return breaker.run(deadline, () => queue.add(question, { signal: deadline }));
+  }
+
+  async function readOwn({ text, requests }: OwnQuery, deadline: AbortSignal, answer: Answer): Promise<void> {
+    const refusal = refusals.get(text);
+    if (refusal !== undefined && now() < refusal.until) {
+      answer(requests, missing(refusal.reason));
+      return;
+    }
+    try {
+      const samples = await ask(text, 'own', deadline);
+      refusals.delete(text);
+      answer(requests, judge(samples));
+    } catch (error) {
+      if (isRefused(error)) refusals.set(text, { reason: reasonOf(error), until: now() + refusedForSeconds });
+      answer(requests, missing(reasonOf(error)));
+    }
+  }
+
+  async function readShared(query: SharedQuery, deadline: AbortSignal, answer: Answer): Promise<void> {
+    const { members, sharing } = query;
+    try {
+      const groups = splitByGroup(sharing.labels, await ask(sharedText(query), 'shared', deadline));
+      for (const { group, requests } of members) answer(requests, judge(groups.get(groupKey(group)) ?? []));
+    } catch (error) {
+      if (isRefused(error)) await readApart(query, error, deadline, answer);
+      else for (const { requests } of members) answer(requests, missing(reasonOf(error)));
+    }
+  }
+
+  /**
+   * A shared query was refused: because of some loops' series, because it is too much at once, or because the template is
+   * wrong for all. One member by itself tells the last from the others; halving finds the culprits with few queries, and
+   * those stay apart from then on.
+   */
+  async function readApart(query: SharedQuery, refused: PrometheusError, deadline: AbortSignal, answer: Answer) {
+    const [first, ...others] = query.members;
+    await readOwn(first, deadline, answer);
+    const refusal = refusals.get(first.text);
+    if (refusal === undefined) {
+      const middle = Math.ceil(others.length / 2);
+      const halves = [others.slice(0, middle), others.slice(middle)];
+      await Promise.all(
+        halves.map((half) =>
+          half.length > 1
+            ? readShared({ ...query, members: half }, deadline, answer)
+            : Promise.all(half.map((member) => readOwn(member, deadline, answer))),
+        ),
+      );
+    } else if (refused.httpStatus === 422) {
+      await Promise.all(others.map((member) => readOwn(member, deadline, answer)));
+    } else {
+      // It cannot be parsed or has no number as its result, whatever the values: they are escaped.
+      for (const { text, requests } of others) {
+        refusals.set(text, refusal);
+        answer(requests, missing(refusal.reason));
+      }
+    }
+  }
+
+  function judge(samples: readonly PrometheusSample[]): MetricAnswer {
+    const [sample] = samples;
+    if (sample === undefined) return missing('the query has no result');
+    if (samples.length > 1)
+      return missing('the query has more than one result; aggregate it to one, such as by sum(…)');
+    if (Number.isNaN(sample.value)) return missing('the query gives no finite number');
+    if (now() - sample.second > maxAgeSeconds) return missing(`the query gives a sample older than ${maxAgeSeconds} s`);
+    return { value: sample.value };
+  }
+
+  return {
+    async read(requests, tickDeadline) {
+      // Every question listens to it, and Node warns of more than ten.
+      const deadline = AbortSignal.any([tickDeadline]);
+      setMaxListeners(0, deadline);
+      const answers: MetricAnswer[] = requests.map(() => missing('it was not asked'));
+      const answer: Answer = (indexes, given) => {
+        for (const index of indexes) answers[index] = given;
+      };
+      const plan = planner.plan(requests, (text) => refusals.has(text));
+      for (const { request, reason } of plan.unusable) answer([request], missing(reason));
+      await Promise.all([
+        ...plan.shared.map((query) => readShared(query, deadline, answer)),
+        ...plan.own.map((query) => readOwn(query, deadline, answer)),
+      ]);
+      return answers;
+    },
+  };
+}
+
+type Answer = (requests: readonly number[], given: MetricAnswer) => void;
+
+/** Prometheus is there, and this query will not get a number from it. */
+function isRefused(error: unknown): error is PrometheusError {
+  if (!(error instanceof PrometheusError)) return false;
+  return error.httpStatus === 400 || error.httpStatus === 422 || error.code === 'not-a-number';
+}
+
+function outageOf(error: unknown): string | undefined {
+  return isRefused(error) ? undefined : reasonOf(error);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof CircuitOpenError) return error.message;
+  if (!(error instanceof PrometheusError)) return 'Prometheus did not answer before the tick ended';
+  const { code, detail = '' } = error;
+  if (code === 'timeout') return 'Prometheus did not answer in time';
+  if (isRefused(error)) return `Prometheus refuses the query: ${detail}`;
+  return code === 'unreachable' ? `Prometheus cannot be reached: ${detail}` : `Prometheus failed: ${detail}`;
+}

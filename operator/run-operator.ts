@@ -1,0 +1,128 @@
+/** Puts the operator together: one connection, one set of caches, the controllers under a lease, the servers beside them. */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { Registry } from 'prom-client';
+import { connectKubernetes } from '../env/cluster/kubernetes-client.ts';
+import { createPrometheusClient } from '../env/cluster/prometheus.ts';
+import { UserError } from '../env/errors.ts';
+import { allCaches, createOperatorCaches } from './caches.ts';
+import { createPushStore } from './closed-loop/sources/push-source.ts';
+import { createControllers } from './controllers.ts';
+import type { OperatorOptions } from './operator-command.ts';
+import type { OperatorContext } from './runtime/contract.ts';
+import { createEventRecorder } from './runtime/event-recorder.ts';
+import { createLeaderElector } from './runtime/leader-elector.ts';
+import { createLogger } from './runtime/logger.ts';
+import { createOperatorServer } from './runtime/operator-server.ts';
+import { runAll } from './runtime/run-all.ts';
+import { createWebhookServer } from './webhook/webhook-server.ts';
+import { createWorkloads } from './workloads/create-workloads.ts';
+
+/** A message is some hundred bytes. */
+const mostPushedLoops = 20_000;
+const leaseName = 'duoloop-operator';
+
+/**
+ * Runs until aborted, then gives the lease back.
+ * @throws UserError for what the user can mend: no kubeconfig, a port in use, CRDs not installed
+ */
+export async function runOperator(options: OperatorOptions, signal: AbortSignal): Promise<void> {
+  const identity = options.identity ?? `${hostname()}_${randomBytes(4).toString('hex')}`;
+  const logger = createLogger({ level: options.logLevel, fields: { identity } });
+  const metrics = new Registry();
+  const now = () => Date.now() / 1000;
+  const connection = {
+    ...(options.kubeconfig === undefined ? {} : { kubeconfigFiles: [options.kubeconfig] }),
+    ...(options.context === undefined ? {} : { context: options.context }),
+    userAgent: 'duoloop-operator',
+  };
+  const api = await connectKubernetes(connection);
+  const namespaces = options.watchNamespace;
+  const elector = createLeaderElector({
+    api: await connectKubernetes({ ...connection, inFlight: 2 }),
+    namespace: options.namespace,
+    name: leaseName,
+    identity,
+    ...leaseTimes(options.leaseDurationSeconds),
+    context: { logger, metrics },
+  });
+  const events = createEventRecorder({
+    api,
+    controller: 'duoloop.dev/operator',
+    instance: identity,
+    context: { logger, metrics, now },
+  });
+  const mayAct = () => elector.isLeader();
+  const context: OperatorContext = { api, events, logger, metrics, mayAct, now, namespaces };
+  const caches = createOperatorCaches({ api, logger, metrics, random: Math.random, namespaces });
+  const workloads = createWorkloads({ context, ...caches });
+  const pushStore = createPushStore({ maxLoops: mostPushedLoops });
+  const { controllers } = createControllers({
+    context,
+    caches,
+    workloads,
+    pushStore,
+    prometheus: await prometheusFrom(options),
+    httpSourceHosts: options.httpSourceHost,
+    policyHosts: options.policyHost,
+  });
+
+  const webhook =
+    options.webhookPort === undefined
+      ? []
+      : [
+          createWebhookServer({
+            context,
+            workloads,
+            caches,
+            bind: options.bind,
+            port: options.webhookPort,
+            address:
+              options.webhookUrl === undefined
+                ? { service: { name: options.webhookService, namespace: options.namespace } }
+                : { url: options.webhookUrl },
+            namespace: options.namespace,
+          }),
+        ];
+
+  let isSynced = false;
+  const server = createOperatorServer({
+    host: options.bind,
+    port: options.port,
+    metrics,
+    ready: { caches: () => (isSynced ? undefined : 'the caches are not filled yet') },
+    logger,
+  });
+  const leading = {
+    async run(stop: AbortSignal) {
+      await Promise.all(allCaches(caches).map((cache) => cache.synced(stop)));
+      if (stop.aborted) return;
+      isSynced = true;
+      await elector.run(stop, (term) => runAll(controllers, term));
+    },
+  };
+  logger.info({ server: api.server, namespaces: namespaces ?? 'all' }, 'operator starts');
+  await runAll([server, events, ...webhook, ...allCaches(caches), leading], signal);
+  logger.info('operator has stopped');
+}
+
+/** client-go's proportions of 15, 10 and 2 s. */
+function leaseTimes(leaseSeconds: number) {
+  return { leaseSeconds, renewDeadlineSeconds: (leaseSeconds * 2) / 3, retrySeconds: (leaseSeconds * 2) / 15 };
+}
+
+async function prometheusFrom({ prometheus, prometheusTokenFile }: OperatorOptions) {
+  if (prometheus === undefined) return undefined;
+  if (prometheusTokenFile === undefined) return createPrometheusClient({ url: prometheus });
+  try {
+    const bearerToken = (await readFile(prometheusTokenFile, 'utf8')).trim();
+    return createPrometheusClient({ url: prometheus, bearerToken });
+  } catch (cause) {
+    throw new UserError(
+      'operator.prometheus-token',
+      `--prometheus-token-file ${prometheusTokenFile}: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}

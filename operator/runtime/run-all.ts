@@ -1,0 +1,26 @@
+/** Long-lived parts side by side: they stop together. */
+import type { Runnable } from './contract.ts';
+
+/**
+ * Runs all until `signal` is aborted or one of them fails, which stops the others. Settles when every one has; one that
+ * resolves by itself is done and leaves the others running.
+ * @throws the first failure
+ */
+export async function runAll(runnables: readonly Runnable[], signal: AbortSignal): Promise<void> {
+  const stop = new AbortController();
+  const follow = () => stop.abort(signal.reason);
+  if (signal.aborted) follow();
+  else signal.addEventListener('abort', follow, { once: true });
+  let failure: { readonly error: unknown } | undefined;
+  const run = async (runnable: Runnable) => {
+    try {
+      await runnable.run(stop.signal);
+    } catch (error) {
+      failure ??= { error };
+      stop.abort(error);
+    }
+  };
+  await Promise.all(runnables.map(run));
+  signal.removeEventListener('abort', follow);
+  if (failure !== undefined) throw failure.error;
+}
