@@ -35,6 +35,26 @@ export const verbs: readonly Verb[] = [
     load: () => import('./operator/explain-command.ts'),
   },
   {
+    name: 'experiment',
+    summary: 'measure on a cluster how long a group takes from the request to its last ready member',
+    load: () => import('./operator/scaling-group/experiment-command.ts'),
+  },
+  {
+    name: 'groups',
+    summary: 'import groups.txt as ScalingGroups',
+    load: () => import('./operator/groups-command.ts'),
+  },
+  {
+    name: 'lab',
+    summary: 'start a real control plane on loopback that plays an application under a trace',
+    load: () => import('./env/lab/lab-command.ts'),
+  },
+  {
+    name: 'setup-lab',
+    summary: "find or build the lab's programs into the cache folder, once",
+    load: () => import('./env/lab/setup-lab-command.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'say what is there, what is missing and what to do about it',
     load: () => import('./cli/doctor-command.ts'),

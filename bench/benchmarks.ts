@@ -1,7 +1,10 @@
 /** Every benchmark by the name that `--only` takes; each runs in a process of its own. */
+import { closedLoopsBenchmark } from './closed-loops.ts';
 import { environmentBenchmark } from './environment.ts';
+import { groupScalingBenchmark } from './group-scaling.ts';
 import { a2cBenchmark, ppoBenchmark } from './learners.ts';
 import type { Benchmark } from './measurement.ts';
+import { sharedQueriesBenchmark } from './shared-queries.ts';
 import { simulatorBenchmark } from './simulator.ts';
 import { timeToBeatBenchmark } from './time-to-beat.ts';
 import { updateBenchmarks } from './update.ts';
@@ -13,4 +16,7 @@ export const benchmarks: readonly Benchmark[] = [
   a2cBenchmark,
   ...updateBenchmarks,
   timeToBeatBenchmark,
+  sharedQueriesBenchmark,
+  groupScalingBenchmark,
+  closedLoopsBenchmark,
 ];

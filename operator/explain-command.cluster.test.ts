@@ -1,10 +1,11 @@
 /** `duoloop explain` against a real API server. */
 import { beforeAll, expect, it } from 'vitest';
-import { runProgram } from '../cli/program.ts';
 import { resourceTypes } from '../env/cluster/kubernetes-api.ts';
+import { UserError } from '../env/errors.ts';
 import { describeCluster } from '../test/cluster.ts';
 import { type Scene, scene } from './closed-loop/cluster.fixture.ts';
 import { pushedCpuAndMemory } from './closed-loop/doubles.fixture.ts';
+import { command } from './explain-command.ts';
 
 const time = () => new Date(Date.now() - 30_000).toISOString();
 
@@ -56,29 +57,25 @@ describeCluster('duoloop explain', (cluster) => {
     });
   });
 
-  /** As the command line is run, with what it printed. */
-  const run = async (...argv: string[]) => {
+  const run = async (input: Record<string, unknown>): Promise<string> => {
     const printed: string[] = [];
-    const errors: string[] = [];
-    const exitCode = await runProgram(['explain', ...argv, '--kubeconfig', cluster.kubeconfigFile], {
-      verbs: [{ name: 'explain', summary: '', load: () => import('./explain-command.ts') }],
-      version: '0',
-      description: '',
-      debug: async () => false,
-      context: {
-        signal: new AbortController().signal,
-        print: (line) => void printed.push(line),
-        log: () => {},
-        commandLine: '',
-      },
-      writeError: (text) => void errors.push(text),
+    await command.run(command.schema.parse({ namespace: on.namespace, kubeconfig: cluster.kubeconfigFile, ...input }), {
+      signal: new AbortController().signal,
+      print: (line) => void printed.push(line),
+      log: () => {},
+      commandLine: '',
     });
-    return { exitCode, printed: printed.join('\n'), errors: errors.join('') };
+    return printed.join('\n');
+  };
+  const refusal = async (input: Record<string, unknown>) => {
+    const error = await run(input).catch((thrown: unknown) => thrown);
+    // Exit code 2.
+    expect(error).toBeInstanceOf(UserError);
+    return (error as UserError).message;
   };
 
   it('tells why the loop stays where it is', async () => {
-    const { exitCode, printed } = await run('closedloop/web', '-n', on.namespace);
-    expect(exitCode).toBe(0);
+    const printed = await run({ closedloop: 'closedloop/web' });
     expect(printed).toContain(`ClosedLoop ${on.namespace}/web → Deployment/web: size 1`);
     expect(printed).toContain('High cpu: it reacts to cpu, and stays at 1 because a rule holds it back.');
     expect(printed).toContain('raise spec.behavior.scaleUp.rateLimit');
@@ -86,8 +83,7 @@ describeCluster('duoloop explain', (cluster) => {
   });
 
   it('gives the same as JSON', async () => {
-    const { printed } = await run('cl/web', '-n', on.namespace, '--json');
-    expect(JSON.parse(printed)).toMatchObject({
+    expect(JSON.parse(await run({ closedloop: 'cl/web', json: true }))).toMatchObject({
       target: 'Deployment/web',
       targetSize: { replicas: 1 },
       obstacles: [expect.stringContaining('rate limit')],
@@ -102,17 +98,14 @@ describeCluster('duoloop explain', (cluster) => {
     ],
     ['scalinggroup/web', () => 'name a closed loop, as closedloop/NAME'],
   ])('says what to do about %s', async (resource, words) => {
-    const { exitCode, errors } = await run(resource, '-n', on.namespace);
-    expect([exitCode, errors]).toEqual([2, expect.stringContaining(words(on.namespace))]);
+    expect(await refusal({ closedloop: resource })).toContain(words(on.namespace));
   });
 
   it('finds the namespace of a loop that is elsewhere', async () => {
-    const { exitCode, errors } = await run('closedloop/web', '-n', 'default');
-    expect([exitCode, errors]).toEqual([2, expect.stringMatching(/add -n \S+/)]);
+    expect(await refusal({ closedloop: 'closedloop/web', namespace: 'default' })).toMatch(/add -n \S+/);
   });
 
-  it('says so when the cluster cannot be reached', async () => {
-    const { exitCode, errors } = await run('closedloop/web', '--context', 'nowhere');
-    expect([exitCode, errors]).toEqual([2, expect.stringContaining('nowhere')]);
+  it('says which context it does not find', async () => {
+    expect(await refusal({ closedloop: 'closedloop/web', context: 'nowhere' })).toContain('nowhere');
   });
 });

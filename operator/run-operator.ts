@@ -3,14 +3,20 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
-import { connectKubernetes } from '../env/cluster/kubernetes-client.ts';
+import { type ConnectOptions, connectKubernetes } from '../env/cluster/kubernetes-client.ts';
 import { createPrometheusClient } from '../env/cluster/prometheus.ts';
 import { UserError } from '../env/errors.ts';
-import { allCaches, createOperatorCaches } from './caches.ts';
+import { allCaches, createOperatorCaches, type OperatorCaches } from './caches.ts';
+import type { PushStore } from './closed-loop/contract.ts';
 import { createPushStore } from './closed-loop/sources/push-source.ts';
 import { createControllers } from './controllers.ts';
+import { createAdmission } from './ingest/admission.ts';
+import { createForwarder } from './ingest/forward.ts';
+import { createIngestServer } from './ingest/ingest-server.ts';
+import { createLeaderAddress } from './ingest/leader-address.ts';
+import { createIngestMetrics } from './ingest/metrics.ts';
 import type { OperatorOptions } from './operator-command.ts';
-import type { OperatorContext } from './runtime/contract.ts';
+import type { LeaderElector, OperatorContext } from './runtime/contract.ts';
 import { createEventRecorder } from './runtime/event-recorder.ts';
 import { createLeaderElector } from './runtime/leader-elector.ts';
 import { createLogger } from './runtime/logger.ts';
@@ -68,6 +74,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     policyHosts: options.policyHost,
   });
 
+  const ingest = await createIngest({ options, connection, identity, context, caches, elector, pushStore });
   const webhook =
     options.webhookPort === undefined
       ? []
@@ -99,12 +106,55 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
       await Promise.all(allCaches(caches).map((cache) => cache.synced(stop)));
       if (stop.aborted) return;
       isSynced = true;
-      await elector.run(stop, (term) => runAll(controllers, term));
+      await elector.run(stop, (term) => runAll([...controllers, ingest.announcement], term));
     },
   };
   logger.info({ server: api.server, namespaces: namespaces ?? 'all' }, 'operator starts');
-  await runAll([server, events, ...webhook, ...allCaches(caches), leading], signal);
+  await runAll([server, ingest.server, events, ...webhook, ...allCaches(caches), leading], signal);
   logger.info('operator has stopped');
+}
+
+interface IngestParts {
+  readonly options: OperatorOptions;
+  readonly connection: ConnectOptions;
+  readonly identity: string;
+  readonly context: OperatorContext;
+  readonly caches: OperatorCaches;
+  readonly elector: LeaderElector;
+  readonly pushStore: PushStore;
+}
+
+/** On every replica: a standby hands pushes on to the leader, whose address is in the lease. */
+async function createIngest({ options, connection, identity, context, caches, elector, pushStore }: IngestParts) {
+  const { tlsCert, tlsKey } = options;
+  const nowSeconds = () => performance.now() / 1000;
+  const metrics = createIngestMetrics(context.metrics);
+  // A connection of its own: reviews of tokens must not wait behind scaling, nor scaling behind them.
+  const api = await connectKubernetes({ ...connection, inFlight: 4 });
+  const { find, announcement } = createLeaderAddress({
+    api,
+    namespace: options.namespace,
+    leaseName,
+    identity,
+    address: options.ingestAddress,
+    holder: () => elector.holder(),
+    nowSeconds,
+    logger: context.logger,
+  });
+  const server = createIngestServer({
+    host: options.bind,
+    port: options.ingestPort,
+    ...(tlsCert === undefined || tlsKey === undefined ? {} : { tls: { certFile: tlsCert, keyFile: tlsKey } }),
+    admission: createAdmission({ api, metrics, nowSeconds }),
+    store: pushStore,
+    loopExists: (namespace, name) => caches.closedLoops.get(namespace, name) !== undefined,
+    isLeader: () => elector.isLeader(),
+    forwarder: createForwarder({ leaderAddress: find }),
+    now: context.now,
+    metrics,
+    logger: context.logger,
+  });
+  return { server, announcement };
 }
 
 /** client-go's proportions of 15, 10 and 2 s. */

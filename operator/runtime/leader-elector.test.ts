@@ -154,6 +154,17 @@ test('a machine that was suspended does not act on what it knew before', async (
   await end(replica);
 });
 
+test('a clock that is set back does not prolong the leadership of one that is cut off', async () => {
+  const server = createMemoryKubernetes();
+  const replica = startReplica(server, 'first');
+  await pass(1, [replica]);
+  replica.setDown(true);
+  replica.setClock(-3_600);
+  await pass(10.5, [replica]);
+  expect(replica.elector.isLeader()).toBe(false);
+  await end(replica);
+});
+
 test('a lease that somebody deleted or took is not written over: the work ends', async () => {
   const server = createMemoryKubernetes();
   const replica = startReplica(server, 'first');

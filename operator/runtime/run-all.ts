@@ -1,4 +1,5 @@
 /** Long-lived parts side by side: they stop together. */
+import { setMaxListeners } from 'node:events';
 import type { Runnable } from './contract.ts';
 
 /**
@@ -8,6 +9,8 @@ import type { Runnable } from './contract.ts';
  */
 export async function runAll(runnables: readonly Runnable[], signal: AbortSignal): Promise<void> {
   const stop = new AbortController();
+  // Every part listens, and Node takes more than ten for a leak.
+  setMaxListeners(0, stop.signal);
   const follow = () => stop.abort(signal.reason);
   if (signal.aborted) follow();
   else signal.addEventListener('abort', follow, { once: true });

@@ -2,27 +2,17 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Registry } from 'prom-client';
-import { type KubernetesApi, type ResourceType, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
+import { type KubernetesApi, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { connectKubernetes } from '../../env/cluster/kubernetes-client.ts';
 import { type DeploymentOptions, deployment } from '../../env/lab/lab.fixture.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
-import type { ResourceCache } from '../runtime/contract.ts';
 import { createEventRecorder } from '../runtime/event-recorder.ts';
 import { createLogger } from '../runtime/logger.ts';
-import { createResourceCache } from '../runtime/resource-cache.ts';
-import {
-  type AutoscalerObject,
-  type DeploymentObject,
-  type StatefulSetObject,
-  trimAutoscaler,
-  trimDeployment,
-  trimNamespace,
-  trimOwn,
-  trimStatefulSet,
-} from '../workloads/cached-objects.ts';
+import type { DeploymentObject } from '../workloads/cached-objects.ts';
 import { createWorkloads } from '../workloads/create-workloads.ts';
 import { createScalingGroupController } from './controller.ts';
+import { createGroupCaches } from './group-caches.ts';
 
 export interface RecordedEvent {
   readonly name: string;
@@ -73,19 +63,9 @@ export async function runController(options: RunningControllerOptions): Promise<
   setMaxListeners(0, signal);
   const running: Promise<void>[] = [];
 
-  function cacheOf<T extends StoredObject>(type: ResourceType, trim: (object: T) => T): ResourceCache<T> {
-    const ofNamespaces = type.namespaced ? namespaces : undefined;
-    const cache = createResourceCache<T>({ api, type, namespaces: ofNamespaces, trim, logger, metrics: registry });
-    running.push(cache.run(signal));
-    return cache;
-  }
-  const caches = {
-    scalingGroups: cacheOf<ScalingGroup>(resourceTypes.scalingGroup, trimOwn),
-    deployments: cacheOf<DeploymentObject>(resourceTypes.deployment, trimDeployment),
-    statefulSets: cacheOf<StatefulSetObject>(resourceTypes.statefulSet, trimStatefulSet),
-    horizontalPodAutoscalers: cacheOf<AutoscalerObject>(resourceTypes.horizontalPodAutoscaler, trimAutoscaler),
-    namespaces: cacheOf(resourceTypes.namespace, trimNamespace),
-  };
+  const group = createGroupCaches({ api, namespaces, logger, metrics: registry });
+  const { caches } = group;
+  running.push(group.runnable.run(signal));
   const now = () => Date.now() / 1000;
   const recorder = createEventRecorder({
     api,
@@ -116,7 +96,7 @@ export async function runController(options: RunningControllerOptions): Promise<
     ...caches,
     concurrentPatches: options.concurrentPatches,
   });
-  await Promise.all(Object.values(caches).map((cache) => cache.synced(signal)));
+  await group.synced(signal);
   running.push(controller.run(signal));
   return {
     events,

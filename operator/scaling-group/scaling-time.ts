@@ -131,12 +131,14 @@ async function measureGroup(
   const concurrentPatches = patchesAtOnce[mode];
   const cache = caches.scalingGroups;
   const controller = createScalingGroupController({ context, cache, workloads, ...caches, concurrentPatches });
-  const reached = (replicas: number, isReached: (deployment: DeploymentObject) => boolean) =>
-    watchAll(caches, namespace, names, isReached, {
-      signal,
-      timeoutSeconds,
-      what: `${groupName} at ${replicas} replicas`,
-    });
+  const reached = (replicas: number, isReached: (deployment: DeploymentObject) => boolean) => {
+    const what = `${groupName} at ${replicas} replicas`;
+    const until = AbortSignal.any([signal, ending.signal]);
+    const seen = watchAll(caches, namespace, names, isReached, { signal: until, timeoutSeconds, what });
+    // Whoever waits for it hears of its failure; when a request fails before that, nobody waits any more.
+    seen.catch(() => {});
+    return seen;
+  };
   const isPatched = (replicas: number) => (deployment: DeploymentObject) => deployment.spec.replicas === replicas;
   const isReady = (replicas: number) => (deployment: DeploymentObject) =>
     deployment.spec.replicas === replicas && (deployment.status?.readyReplicas ?? 0) === replicas;
@@ -149,14 +151,17 @@ async function measureGroup(
       { subresource: 'scale', signal },
     );
 
-  const first = reached(1, isReady(1));
-  await Promise.all(
-    names.map((name) => api.create(resourceTypes.deployment, namespace, memberObject(name, options.image), { signal })),
-  );
-  await createGroup(options, namespace, groupName, names);
-  const running = controller.run(ending.signal);
   const samples: ScalingTime[] = [];
+  let running: Promise<void> | undefined;
   try {
+    const first = reached(1, isReady(1));
+    await Promise.all(
+      names.map((name) =>
+        api.create(resourceTypes.deployment, namespace, memberObject(name, options.image), { signal }),
+      ),
+    );
+    await createGroup(options, namespace, groupName, names);
+    running = controller.run(ending.signal);
     await first;
     for (let repetition = 1; repetition <= options.repetitions; repetition++) {
       const patched = reached(2, isPatched(2));

@@ -1,4 +1,5 @@
 /** Both loops and the stages on a real API server, with a clock and metrics that the test sets. */
+import { setMaxListeners } from 'node:events';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { type KubernetesApi, type ResourceType, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
@@ -122,6 +123,8 @@ export async function startOperator({ namespace }: Scene, cluster: TestCluster, 
   publisher = stages;
 
   const stop = new AbortController();
+  // Every cache and queue listens to it.
+  setMaxListeners(0, stop.signal);
   const caches = [
     closedLoops,
     deliberativeLoops,
