@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
@@ -150,4 +151,20 @@ test('nobody there', async () => {
 test('credentials are not sent in the clear to another machine', async () => {
   await expect(createCredentialSource(connectionTo('http://198.51.100.7:80')).read()).rejects.toThrow(/in the clear/);
   await expect(createCredentialSource(connectionTo('http://198.51.100.7:80', {})).read()).resolves.toBeDefined();
+});
+
+test('nothing is left on a signal that outlives the calls', async () => {
+  const { transport } = await serve((request, reply) => {
+    if (request.url?.endsWith('/fail')) reply.writeHead(500);
+    reply.end('{}');
+  });
+  const { signal } = new AbortController();
+  for (let call = 0; call < 5; call += 1) {
+    await transport.send({ ...get, signal });
+    await transport.send({ method: 'GET', path: '/fail', signal }).catch(() => {});
+    const stream = await transport.open({ ...get, signal });
+    for await (const _chunk of stream);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
 });

@@ -73,7 +73,7 @@ export function createReconciler(options: ReconcilerOptions) {
     );
     entry.waiting = new Set(entry.closedLoops.filter((key) => table.get(key) === undefined));
     const selected = new Set(selection.closedLoops);
-    for (const remembered of [entry.outcomes, entry.ownProposals, entry.proposedRaises]) {
+    for (const remembered of [entry.ownProposals, entry.proposedRaises]) {
       for (const name of remembered.keys()) if (!selected.has(name)) remembered.delete(name);
     }
     return selection;

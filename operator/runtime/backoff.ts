@@ -1,4 +1,5 @@
-/** Waiting before another attempt. */
+/** Waiting before another attempt, and waiting to be told to stop. */
+import { setMaxListeners } from 'node:events';
 
 export interface Backoff {
   readonly initialMilliseconds: number;
@@ -40,4 +41,11 @@ export function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
+}
+
+/** For a signal that many parts of a process listen to at a time; Node takes more than ten for a leak. */
+export function createSharedAborter(): AbortController {
+  const aborter = new AbortController();
+  setMaxListeners(0, aborter.signal);
+  return aborter;
 }

@@ -2,7 +2,7 @@
 import { Counter, Gauge } from 'prom-client';
 import { isNotFound, type KubernetesApi, KubernetesError, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { UserError } from '../../env/errors.ts';
-import { pause } from './backoff.ts';
+import { createSharedAborter, pause } from './backoff.ts';
 import type { LeaderElector, OperatorContext } from './contract.ts';
 import { heldBy, holderOf, type Lease, mayTake, type ObservedLease, observe, released } from './lease-record.ts';
 import { perRegistry } from './metrics.ts';
@@ -161,7 +161,7 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
   };
 
   const lead = async (signal: AbortSignal, onLeading: (signal: AbortSignal) => Promise<void>): Promise<void> => {
-    const session = new AbortController();
+    const session = createSharedAborter();
     const settled = new AbortController();
     const stop = () => session.abort();
     signal.addEventListener('abort', stop, { once: true });

@@ -1,5 +1,6 @@
 /** Long-lived parts side by side: they stop together. */
 import { setMaxListeners } from 'node:events';
+import { createSharedAborter } from './backoff.ts';
 import type { Runnable } from './contract.ts';
 
 /**
@@ -8,7 +9,7 @@ import type { Runnable } from './contract.ts';
  * @throws the first failure
  */
 export async function runAll(runnables: readonly Runnable[], signal: AbortSignal): Promise<void> {
-  const stop = new AbortController();
+  const stop = createSharedAborter();
   // Every part listens, and Node takes more than ten for a leak.
   setMaxListeners(0, stop.signal);
   const follow = () => stop.abort(signal.reason);
