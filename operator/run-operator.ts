@@ -3,20 +3,17 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
-import { type ConnectOptions, connectKubernetes } from '../env/cluster/kubernetes-client.ts';
+import { connectKubernetes } from '../env/cluster/kubernetes-client.ts';
 import { createPrometheusClient } from '../env/cluster/prometheus.ts';
 import { UserError } from '../env/errors.ts';
-import { allCaches, createOperatorCaches, type OperatorCaches } from './caches.ts';
-import type { PushStore } from './closed-loop/contract.ts';
+import { allCaches, createOperatorCaches } from './caches.ts';
 import { createPushStore } from './closed-loop/sources/push-source.ts';
 import { createControllers } from './controllers.ts';
-import { createAdmission } from './ingest/admission.ts';
-import { createForwarder } from './ingest/forward.ts';
-import { createIngestServer } from './ingest/ingest-server.ts';
-import { createLeaderAddress } from './ingest/leader-address.ts';
-import { createIngestMetrics } from './ingest/metrics.ts';
+import { createIngest } from './ingest/create-ingest.ts';
 import type { OperatorOptions } from './operator-command.ts';
-import type { LeaderElector, OperatorContext } from './runtime/contract.ts';
+import { recordApiCalls } from './runtime/api-metrics.ts';
+import { createSharedAborter } from './runtime/backoff.ts';
+import type { OperatorContext } from './runtime/contract.ts';
 import { createEventRecorder } from './runtime/event-recorder.ts';
 import { createLeaderElector } from './runtime/leader-elector.ts';
 import { createLogger } from './runtime/logger.ts';
@@ -42,6 +39,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     ...(options.kubeconfig === undefined ? {} : { kubeconfigFiles: [options.kubeconfig] }),
     ...(options.context === undefined ? {} : { context: options.context }),
     userAgent: 'duoloop-operator',
+    onCall: recordApiCalls(metrics),
   };
   const api = await connectKubernetes(connection);
   const namespaces = options.watchNamespace;
@@ -74,7 +72,17 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     policyHosts: options.policyHost,
   });
 
-  const ingest = await createIngest({ options, connection, identity, context, caches, elector, pushStore });
+  // A connection of its own: reviews of tokens must not wait behind scaling, nor scaling behind them.
+  const reviews = await connectKubernetes({ ...connection, inFlight: 4 });
+  const ingest = createIngest({
+    options,
+    api: reviews,
+    lease: { namespace: options.namespace, name: leaseName, identity },
+    context,
+    closedLoops: caches.closedLoops,
+    elector,
+    pushStore,
+  });
   const webhook =
     options.webhookPort === undefined
       ? []
@@ -110,51 +118,16 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     },
   };
   logger.info({ server: api.server, namespaces: namespaces ?? 'all' }, 'operator starts');
-  await runAll([server, ingest.server, events, ...webhook, ...allCaches(caches), leading], signal);
+  // Events go on until the controllers have ended: the last seconds of a process are those that are asked about.
+  const recording = createSharedAborter();
+  const recorded = events.run(recording.signal);
+  try {
+    await runAll([server, ingest.server, ...webhook, ...allCaches(caches), leading], signal);
+  } finally {
+    recording.abort();
+    await recorded;
+  }
   logger.info('operator has stopped');
-}
-
-interface IngestParts {
-  readonly options: OperatorOptions;
-  readonly connection: ConnectOptions;
-  readonly identity: string;
-  readonly context: OperatorContext;
-  readonly caches: OperatorCaches;
-  readonly elector: LeaderElector;
-  readonly pushStore: PushStore;
-}
-
-/** On every replica: a standby hands pushes on to the leader, whose address is in the lease. */
-async function createIngest({ options, connection, identity, context, caches, elector, pushStore }: IngestParts) {
-  const { tlsCert, tlsKey } = options;
-  const nowSeconds = () => performance.now() / 1000;
-  const metrics = createIngestMetrics(context.metrics);
-  // A connection of its own: reviews of tokens must not wait behind scaling, nor scaling behind them.
-  const api = await connectKubernetes({ ...connection, inFlight: 4 });
-  const { find, announcement } = createLeaderAddress({
-    api,
-    namespace: options.namespace,
-    leaseName,
-    identity,
-    address: options.ingestAddress,
-    holder: () => elector.holder(),
-    nowSeconds,
-    logger: context.logger,
-  });
-  const server = createIngestServer({
-    host: options.bind,
-    port: options.ingestPort,
-    ...(tlsCert === undefined || tlsKey === undefined ? {} : { tls: { certFile: tlsCert, keyFile: tlsKey } }),
-    admission: createAdmission({ api, metrics, nowSeconds }),
-    store: pushStore,
-    loopExists: (namespace, name) => caches.closedLoops.get(namespace, name) !== undefined,
-    isLeader: () => elector.isLeader(),
-    forwarder: createForwarder({ leaderAddress: find }),
-    now: context.now,
-    metrics,
-    logger: context.logger,
-  });
-  return { server, announcement };
 }
 
 /** client-go's proportions of 15, 10 and 2 s. */
@@ -165,8 +138,10 @@ function leaseTimes(leaseSeconds: number) {
 async function prometheusFrom({ prometheus, prometheusTokenFile }: OperatorOptions) {
   if (prometheus === undefined) return undefined;
   if (prometheusTokenFile === undefined) return createPrometheusClient({ url: prometheus });
+  // Tokens of service accounts are renewed in their file, so it is read at each query.
+  const bearerToken = async () => (await readFile(prometheusTokenFile, 'utf8')).trim();
   try {
-    const bearerToken = (await readFile(prometheusTokenFile, 'utf8')).trim();
+    await bearerToken();
     return createPrometheusClient({ url: prometheus, bearerToken });
   } catch (cause) {
     throw new UserError(

@@ -37,7 +37,8 @@ export class PrometheusError extends Error {
 export interface PrometheusOptions {
   /** Base address, such as `http://prometheus:9090`. */
   readonly url: string;
-  readonly bearerToken?: string;
+  /** Or how to get the present one: asked at each query. */
+  readonly bearerToken?: string | (() => Promise<string>);
   readonly timeoutSeconds?: number;
   /** A sample older than this is refused as stale. Prometheus itself looks back 5 minutes. */
   readonly maxAgeSeconds?: number;
@@ -119,8 +120,9 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
       baseURL: '/api/v1',
       preferPost,
       requestInterceptor: {
-        onFulfilled: (request) => {
-          if (bearerToken !== undefined) request.headers.set('Authorization', `Bearer ${bearerToken}`);
+        onFulfilled: async (request) => {
+          const token = typeof bearerToken === 'function' ? await bearerToken() : bearerToken;
+          if (token !== undefined) request.headers.set('Authorization', `Bearer ${token}`);
           request.signal = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
           return request;
         },

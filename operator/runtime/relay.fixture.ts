@@ -20,7 +20,12 @@ export interface RelayedServer {
   readonly adminToken: string;
 }
 
-export async function startRelay({ server, caFile, adminToken }: RelayedServer): Promise<Relay> {
+/** @param latencyMilliseconds of each direction: what is under way when one end is gone still reaches the other */
+export async function startRelay(
+  { server, caFile, adminToken }: RelayedServer,
+  latencyMilliseconds = 0,
+): Promise<Relay> {
+  const after = (act: () => void) => (latencyMilliseconds === 0 ? act() : void setTimeout(act, latencyMilliseconds));
   const target = new URL(server);
   const sockets = new Set<Socket>();
   const silenced = new WeakSet<Socket>();
@@ -32,12 +37,12 @@ export async function startRelay({ server, caFile, adminToken }: RelayedServer):
     ]) {
       sockets.add(from);
       from.on('data', (chunk) => {
-        if (!silenced.has(from)) to.write(chunk);
+        if (!silenced.has(from)) after(() => to.write(chunk));
       });
       from.on('error', () => {});
       from.on('close', () => {
         sockets.delete(from);
-        to.destroy();
+        after(() => to.destroy());
       });
     }
   });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { KubernetesError } from '../../env/cluster/kubernetes-api.ts';
 import { aborted } from './backoff.ts';
 import { runAll } from './run-all.ts';
 
@@ -29,4 +30,14 @@ test('told to stop, all stop; one that is done leaves the others running', async
   ending.abort();
   await running;
   await runAll([steady], AbortSignal.abort());
+});
+
+test('calls given up because of the stop are no failure; given up without one they are', async () => {
+  const givenUp = () => Promise.reject(new KubernetesError(0, 'Aborted', 'given up by the caller'));
+  const ending = new AbortController();
+  const waiting = { run: (signal: AbortSignal) => aborted(signal).then(givenUp) };
+  const running = runAll([waiting], ending.signal);
+  ending.abort();
+  await running;
+  await expect(runAll([{ run: givenUp }], new AbortController().signal)).rejects.toThrow('given up');
 });

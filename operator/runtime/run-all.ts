@@ -1,5 +1,5 @@
 /** Long-lived parts side by side: they stop together. */
-import { setMaxListeners } from 'node:events';
+import { KubernetesError } from '../../env/cluster/kubernetes-api.ts';
 import { createSharedAborter } from './backoff.ts';
 import type { Runnable } from './contract.ts';
 
@@ -10,8 +10,6 @@ import type { Runnable } from './contract.ts';
  */
 export async function runAll(runnables: readonly Runnable[], signal: AbortSignal): Promise<void> {
   const stop = createSharedAborter();
-  // Every part listens, and Node takes more than ten for a leak.
-  setMaxListeners(0, stop.signal);
   const follow = () => stop.abort(signal.reason);
   if (signal.aborted) follow();
   else signal.addEventListener('abort', follow, { once: true });
@@ -20,6 +18,8 @@ export async function runAll(runnables: readonly Runnable[], signal: AbortSignal
     try {
       await runnable.run(stop.signal);
     } catch (error) {
+      // A call that was given up because of the stop is how parts end, not why.
+      if (stop.signal.aborted && error instanceof KubernetesError && error.reason === 'Aborted') return;
       failure ??= { error };
       stop.abort(error);
     }

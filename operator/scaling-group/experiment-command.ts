@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { defineCommand } from '../../env/command.ts';
 import { writeFileWhole } from '../../env/files.ts';
 
+const defaultSizes = [1, 2, 4, 7, 10, 20];
+
 const sizeList = z
   .string()
   .transform((text) => text.split(',').map((part) => Number(part.trim())))
@@ -20,7 +22,7 @@ export const command = defineCommand({
   ],
   arguments: [{ name: '<experiment>', description: 'scaling-time' }],
   options: [
-    { flags: '--sizes <list>', description: 'numbers of members' },
+    { flags: '--sizes <list>', description: `numbers of members (default: ${defaultSizes})` },
     { flags: '--repetitions <n>', description: 'scalings of each size' },
     { flags: '--latency-ms <n>', description: 'added to every request of the controller, for a cluster farther away' },
     { flags: '--image <name>', description: 'what the members run' },
@@ -32,7 +34,7 @@ export const command = defineCommand({
   ],
   schema: z.object({
     experiment: z.enum(['scaling-time']),
-    sizes: sizeList.default([1, 2, 4, 7, 10, 20]),
+    sizes: sizeList.default(defaultSizes),
     repetitions: z.coerce.number().int().min(1).max(1000).default(10),
     latencyMs: z.coerce.number().min(0).max(10_000).default(0),
     image: z.string().min(1).default('registry.k8s.io/pause:3.10'),

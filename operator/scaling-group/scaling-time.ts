@@ -3,6 +3,7 @@
  * of the cluster sees them. Works in a namespace of its own, which it removes.
  */
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { Registry } from 'prom-client';
 import { isNotFound, type KubernetesApi, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { UserError } from '../../env/errors.ts';
@@ -48,16 +49,21 @@ const patchesAtOnce: Readonly<Record<PatchingMode, number>> = { 'at once': 10, '
 const otherOperatorMilliseconds = 2_000;
 
 /** @throws UserError without our CustomResourceDefinitions, or when an operator serves the cluster already */
-export async function measureScalingTimes(options: ScalingTimeOptions): Promise<ScalingTime[]> {
-  const { api, signal } = options;
+export async function measureScalingTimes(given: ScalingTimeOptions): Promise<ScalingTime[]> {
+  const signal = AbortSignal.any([given.signal]);
+  // Every request under way listens to it, and there are more than ten.
+  setMaxListeners(0, signal);
+  const options = { ...given, signal };
+  const { api } = options;
   const namespace = `duoloop-experiment-${randomBytes(4).toString('hex')}`;
   const metadata = { name: namespace };
   await api.create(resourceTypes.namespace, undefined, { apiVersion: 'v1', kind: 'Namespace', metadata }, { signal });
   const ending = new AbortController();
   const group = createGroupCaches({ ...options, namespaces: [namespace], metrics: new Registry() });
-  const running = group.runnable.run(ending.signal);
+  let running: Promise<void> | undefined;
   try {
     await refuseSecondOperator(options, namespace);
+    running = group.runnable.run(ending.signal);
     await group.synced(AbortSignal.any([signal, AbortSignal.timeout(options.timeoutSeconds * 1000)]));
     const samples: ScalingTime[] = [];
     for (const size of options.sizes) {

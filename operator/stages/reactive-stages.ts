@@ -154,6 +154,7 @@ export function createReactiveStages({ context, executor, viewLoop, metrics }: R
       metrics.message('Execution', 'notCarriedOut');
       return undefined;
     }
+    begun.delete(loop.key);
     await store.finish('Execution', time, `${carriedOut.action}: ${size ?? '?'} to ${carriedOut.groupSize}`);
     metrics.message('Execution', 'done');
     metrics.carriedOut(context.now() - second);

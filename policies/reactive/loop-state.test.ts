@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseLoopSpec } from './loop-spec.ts';
-import { adoptRanks, initialLoopState, raiseRank, ranksWithRaised } from './loop-state.ts';
+import { adoptRanks, initialLoopState, initialRanks, raiseRank, ranksWithRaised } from './loop-state.ts';
 
 const names = ['cpu', 'memory', 'p95', 'constructor'];
 const spec = parseLoopSpec({
@@ -68,9 +68,8 @@ describe('adoptRanks', () => {
   it('counts a whole ranking as one change of the hour', () => {
     let state = initialLoopState(spec);
     const reversed = { cpu: 4, memory: 3, p95: 2, constructor: 1 };
-    for (const [second, ranks] of [reversed, spec.metrics, reversed].entries()) {
-      const wanted = Array.isArray(ranks) ? Object.fromEntries(ranks.map(({ name, rank }) => [name, rank])) : ranks;
-      ({ state } = adoptRanks(spec, state, wanted as Record<string, number>, second));
+    for (const [second, ranks] of [reversed, initialRanks(spec), reversed].entries()) {
+      ({ state } = adoptRanks(spec, state, ranks, second));
     }
     expect(state.ranks).toEqual(reversed);
     expect(raiseRank(spec, state, 'cpu', 3).refusedBy).toBe('rankChangesPerHour');

@@ -92,8 +92,8 @@ export const deliberativeLoopSpecSchema = z.strictObject({
     .enum(['Observe', 'Recommend', 'Bounded', 'Autonomous'])
     .default('Observe')
     .describe(
-      'Observe: decide, show nothing but metrics of it. Recommend: proposals in the status. Bounded: the operator applies ' +
-        'them within all guardrails. Autonomous: the same without maxStep.',
+      'Observe: proposals are shown in the status to watch the policy, Recommend: for people to act on; neither is applied. ' +
+        'Bounded: the operator applies them within all guardrails. Autonomous: the same without maxStep.',
     ),
   intervalSeconds: z.int().min(1).max(86_400).default(60).describe('Time between two decisions.'),
   guardrails: guardrailsSchema.prefault({}).describe('How far proposals may go; the operator checks them.'),
