@@ -8,16 +8,16 @@
 import { parseArgs } from 'node:util';
 import { loadApp } from '../env/apps/load-app.ts';
 import { writeFileWhole } from '../env/files.ts';
+import { renderChart } from '../env/report/chart-svg.ts';
+import { renderPage } from '../env/report/page.ts';
 import { parseCapacity } from '../env/simulator/capacity.ts';
 import { loadCheckpointPolicy } from '../policies/two-loop.ts';
 import { compareFrontiers } from '../training/compare.ts';
 import type { ComparisonRow, Frontier } from '../training/comparison.ts';
 import { evaluatePolicy, meanOutcome } from '../training/evaluate.ts';
 import type { EvaluationRow } from '../training/inspection.ts';
-import { renderChart } from '../training/report/chart-svg.ts';
 import { costChart } from '../training/report/cost-chart.ts';
 import { frontierReplicasAt } from '../training/report/headline.ts';
-import { renderPage } from '../training/report/page.ts';
 import { assignStyles } from '../training/report/policy-styles.ts';
 import { spreadOf, summarizePolicies } from '../training/report/policy-summary.ts';
 import { heldOutTraces } from '../training/trace-sets.ts';

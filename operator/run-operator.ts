@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { connectKubernetes } from '../env/cluster/kubernetes-client.ts';
 import { createPrometheusClient } from '../env/cluster/prometheus.ts';
 import { UserError } from '../env/errors.ts';
-import { allCaches, createOperatorCaches } from './caches.ts';
+import { createOperatorCaches } from './caches.ts';
 import { createPushStore } from './closed-loop/sources/push-source.ts';
 import { createControllers } from './controllers.ts';
 import { createIngest } from './ingest/create-ingest.ts';
@@ -19,6 +19,7 @@ import { createLeaderElector } from './runtime/leader-elector.ts';
 import { createLogger } from './runtime/logger.ts';
 import { createOperatorServer } from './runtime/operator-server.ts';
 import { runAll } from './runtime/run-all.ts';
+import { runCaches } from './scaling-group/group-caches.ts';
 import { createWebhookServer } from './webhook/webhook-server.ts';
 import { createWorkloads } from './workloads/create-workloads.ts';
 
@@ -59,7 +60,9 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   });
   const mayAct = () => elector.isLeader();
   const context: OperatorContext = { api, events, logger, metrics, mayAct, now, namespaces };
-  const caches = createOperatorCaches({ api, logger, metrics, random: Math.random, namespaces });
+  const caches = createOperatorCaches({ api, logger, metrics, namespaces });
+  const { stages, ...others } = caches;
+  const informers = runCaches({ ...others, ...stages });
   const workloads = createWorkloads({ context, ...caches });
   const pushStore = createPushStore({ maxLoops: mostPushedLoops });
   const { controllers } = createControllers({
@@ -111,7 +114,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   });
   const leading = {
     async run(stop: AbortSignal) {
-      await Promise.all(allCaches(caches).map((cache) => cache.synced(stop)));
+      await informers.synced(stop);
       if (stop.aborted) return;
       isSynced = true;
       await elector.run(stop, (term) => runAll([...controllers, ingest.announcement], term));
@@ -122,7 +125,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   const recording = createSharedAborter();
   const recorded = events.run(recording.signal);
   try {
-    await runAll([server, ingest.server, ...webhook, ...allCaches(caches), leading], signal);
+    await runAll([server, ingest.server, ...webhook, informers, leading], signal);
   } finally {
     recording.abort();
     await recorded;

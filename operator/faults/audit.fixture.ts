@@ -21,7 +21,9 @@ export interface AuditedWrite {
 
 export interface AuditedBody {
   readonly spec?: { readonly replicas?: number; readonly holderIdentity?: string };
-  readonly status?: { readonly lastScaling?: { readonly from: number; readonly to: number; readonly startedAt: string } };
+  readonly status?: {
+    readonly lastScaling?: { readonly from: number; readonly to: number; readonly startedAt: string };
+  };
 }
 
 export interface AuditLog {

@@ -1,23 +1,19 @@
-/** An HTTP server in front of another that answers with an error instead, or lets requests wait: faults of proxies. */
+/** An HTTP server in front of another that answers with an error page instead, as a proxy does. */
 import { createServer, request as sendRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** `pass`: hand on. A number: answer with that status. `hang`: never answer. */
-export type ProxyFault = 'pass' | 'hang' | number;
-
 export interface FaultyProxy {
   readonly url: string;
-  fault: ProxyFault;
+  /** Status of every answer; undefined: requests are handed on. */
+  errorStatus: number | undefined;
   close(): Promise<void>;
 }
 
 export async function startFaultyProxy(behindUrl: string): Promise<FaultyProxy> {
   const server = createServer((incoming, response) => {
-    const { fault } = proxy;
-    if (fault === 'hang') return;
-    if (typeof fault === 'number') {
+    if (proxy.errorStatus !== undefined) {
       incoming.resume();
-      response.writeHead(fault, { 'content-type': 'text/html' }).end('<h1>upstream error</h1>');
+      response.writeHead(proxy.errorStatus, { 'content-type': 'text/html' }).end('<h1>upstream error</h1>');
       return;
     }
     const { method, headers, url = '/' } = incoming;
@@ -31,7 +27,7 @@ export async function startFaultyProxy(behindUrl: string): Promise<FaultyProxy> 
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const proxy: FaultyProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    fault: 'pass',
+    errorStatus: undefined,
     close() {
       server.closeAllConnections();
       return new Promise((closed) => server.close(() => closed()));

@@ -1,15 +1,12 @@
 /** A control plane to do harm to, operators on it under names of their own, and groups of workloads for them to scale. */
-import { randomBytes } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished, vi } from 'vitest';
-import { connectKubernetes } from '../../env/cluster/kubernetes-client.ts';
+import { onTestFinished } from 'vitest';
 import { type ControlPlane, startControlPlane } from '../../env/lab/control-plane.ts';
 import { applyDefinitions } from '../../env/lab/lab-api.ts';
-import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
 import { startRelay } from '../runtime/relay.fixture.ts';
-import { createScene, membersNamed, type Scene } from '../scaling-group/running-controller.fixture.ts';
 import { type AuditedWrite, createAuditLog } from './audit.fixture.ts';
+import { createNamespace, type GroupScene, startGroup } from './group.fixture.ts';
 import { type OperatorProcess, type OperatorProcessOptions, startOperatorProcess } from './operator-process.fixture.ts';
 
 export const systemNamespace = 'duoloop-system';
@@ -32,15 +29,6 @@ export interface FaultScene {
   stop(): Promise<void>;
 }
 
-export interface GroupScene extends Scene {
-  readonly members: readonly string[];
-  /** `spec.replicas` of each member, in order. */
-  sizes(): Promise<number[]>;
-  readShop(): Promise<ScalingGroup>;
-  /** Until every member has `replicas` ready replicas and the status says that the scaling to it is complete. */
-  whole(replicas: number, timeoutSeconds: number): Promise<ScalingGroup>;
-}
-
 export async function startFaultScene(): Promise<FaultScene> {
   const audit = await createAuditLog();
   const plane = await startControlPlane({ extraArguments: { 'kube-apiserver': audit.arguments } });
@@ -50,8 +38,7 @@ export async function startFaultScene(): Promise<FaultScene> {
     api,
     names.map((name) => `${definitionsFolder}/${name}`),
   );
-  await createNamespace(plane, systemNamespace);
-  const certificateAuthority = plane.caFile;
+  await createNamespace(api, systemNamespace);
   const accounts = new Map<string, { readonly kubeconfigFile: string; readonly token: string }>();
 
   async function account(name: string) {
@@ -81,7 +68,7 @@ export async function startFaultScene(): Promise<FaultScene> {
   async function kubeconfigOf(name: string, latencyMilliseconds: number): Promise<string> {
     const { kubeconfigFile, token } = await account(name);
     if (latencyMilliseconds === 0) return kubeconfigFile;
-    const relayed = { server: plane.server, caFile: certificateAuthority, adminToken: token };
+    const relayed = { server: plane.server, caFile: plane.caFile, adminToken: token };
     const relay = await startRelay(relayed, latencyMilliseconds);
     onTestFinished(() => relay.close());
     return relay.kubeconfigFile;
@@ -99,10 +86,7 @@ export async function startFaultScene(): Promise<FaultScene> {
       onTestFinished(async () => void (await operator.stop()));
       return operator;
     },
-    async startGroup(prefix, count) {
-      const namespace = await createNamespace(plane, `${prefix}-${randomBytes(3).toString('hex')}`);
-      return groupScene(await createScene(plane.kubeconfigFile, namespace), count);
-    },
+    startGroup: (prefix, members) => startGroup(plane, prefix, members),
     async writesIn(namespace) {
       return (await audit.writes()).filter((write) => write.namespace === namespace);
     },

@@ -1,10 +1,11 @@
-/** The caches that the ScalingGroup controller reads, for when it runs by itself: in the experiment and in tests. */
+/** The caches of workloads and what scales them: all that the ScalingGroup controller reads. */
 import type { Registry } from 'prom-client';
 import { type KubernetesApi, type ResourceType, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
 import type { Logger, ResourceCache, Runnable } from '../runtime/contract.ts';
 import { createResourceCache } from '../runtime/resource-cache.ts';
+import { runAll } from '../runtime/run-all.ts';
 import {
   type AutoscalerObject,
   type DeploymentObject,
@@ -22,40 +23,47 @@ export interface GroupCaches {
   readonly deployments: ResourceCache<DeploymentObject>;
   readonly statefulSets: ResourceCache<StatefulSetObject>;
   readonly horizontalPodAutoscalers: ResourceCache<AutoscalerObject>;
-  readonly namespaces: ResourceCache<NamespaceObject>;
+  /** Empty where KEDA is not installed. */
+  readonly scaledObjects: ResourceCache<AutoscalerObject>;
+  /** Absent where only some namespaces are served: namespaces are not its to list then. */
+  readonly namespaces: ResourceCache<NamespaceObject> | undefined;
 }
 
 export interface GroupCachesOptions {
   readonly api: KubernetesApi;
-  readonly namespaces: readonly string[];
+  /** Undefined: all. */
+  readonly namespaces: readonly string[] | undefined;
+  /** Default: when all namespaces are served. */
+  readonly watchesNamespaces?: boolean;
   readonly logger: Logger;
   readonly metrics: Registry;
 }
 
-export function createGroupCaches(options: GroupCachesOptions): {
-  readonly caches: GroupCaches;
-  readonly runnable: Runnable;
-  synced(signal: AbortSignal): Promise<void>;
-} {
-  function cacheOf<T extends StoredObject>(type: ResourceType, trim: (object: T) => T): ResourceCache<T> {
-    return createResourceCache<T>({
+export function createGroupCaches(options: GroupCachesOptions): GroupCaches {
+  const { watchesNamespaces = options.namespaces === undefined } = options;
+  const cacheOf = <T extends StoredObject>(type: ResourceType, trim: (object: T) => T, optional = false) =>
+    createResourceCache<T>({
       ...options,
       type,
       trim,
+      optional,
       namespaces: type.namespaced ? options.namespaces : undefined,
     });
-  }
-  const caches: GroupCaches = {
+  return {
     scalingGroups: cacheOf(resourceTypes.scalingGroup, trimOwn<ScalingGroup>),
     deployments: cacheOf(resourceTypes.deployment, trimDeployment),
     statefulSets: cacheOf(resourceTypes.statefulSet, trimStatefulSet),
     horizontalPodAutoscalers: cacheOf(resourceTypes.horizontalPodAutoscaler, trimAutoscaler),
-    namespaces: cacheOf(resourceTypes.namespace, trimNamespace),
+    scaledObjects: cacheOf(resourceTypes.scaledObject, trimAutoscaler, true),
+    namespaces: watchesNamespaces ? cacheOf(resourceTypes.namespace, trimNamespace) : undefined,
   };
-  const all = Object.values(caches) as ResourceCache<StoredObject>[];
+}
+
+/** Runs the caches of a record side by side, and tells when all are filled. */
+export function runCaches(caches: object): Runnable & { synced(signal: AbortSignal): Promise<void> } {
+  const all = Object.values(caches).filter((cache): cache is ResourceCache<StoredObject> => cache !== undefined);
   return {
-    caches,
-    runnable: { run: async (signal) => void (await Promise.all(all.map((cache) => cache.run(signal)))) },
+    run: (signal) => runAll(all, signal),
     synced: async (signal) => void (await Promise.all(all.map((cache) => cache.synced(signal)))),
   };
 }

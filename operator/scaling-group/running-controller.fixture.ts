@@ -12,7 +12,7 @@ import { createLogger } from '../runtime/logger.ts';
 import type { DeploymentObject } from '../workloads/cached-objects.ts';
 import { createWorkloads } from '../workloads/create-workloads.ts';
 import { createScalingGroupController } from './controller.ts';
-import { createGroupCaches } from './group-caches.ts';
+import { createGroupCaches, runCaches } from './group-caches.ts';
 
 export interface RecordedEvent {
   readonly name: string;
@@ -63,9 +63,9 @@ export async function runController(options: RunningControllerOptions): Promise<
   setMaxListeners(0, signal);
   const running: Promise<void>[] = [];
 
-  const group = createGroupCaches({ api, namespaces, logger, metrics: registry });
-  const { caches } = group;
-  running.push(group.runnable.run(signal));
+  const caches = createGroupCaches({ api, namespaces, watchesNamespaces: true, logger, metrics: registry });
+  const informers = runCaches(caches);
+  running.push(informers.run(signal));
   const now = () => Date.now() / 1000;
   const recorder = createEventRecorder({
     api,
@@ -96,7 +96,7 @@ export async function runController(options: RunningControllerOptions): Promise<
     ...caches,
     concurrentPatches: options.concurrentPatches,
   });
-  await group.synced(signal);
+  await informers.synced(signal);
   running.push(controller.run(signal));
   return {
     events,

@@ -11,7 +11,7 @@ import type { Logger, OperatorContext } from '../runtime/contract.ts';
 import type { DeploymentObject } from '../workloads/cached-objects.ts';
 import { createWorkloads } from '../workloads/create-workloads.ts';
 import { createScalingGroupController } from './controller.ts';
-import { createGroupCaches, type GroupCaches } from './group-caches.ts';
+import { createGroupCaches, type GroupCaches, runCaches } from './group-caches.ts';
 import { withLatency } from './injected-latency.ts';
 
 export type PatchingMode = 'at once' | 'one after another';
@@ -59,16 +59,16 @@ export async function measureScalingTimes(given: ScalingTimeOptions): Promise<Sc
   const metadata = { name: namespace };
   await api.create(resourceTypes.namespace, undefined, { apiVersion: 'v1', kind: 'Namespace', metadata }, { signal });
   const ending = new AbortController();
-  const group = createGroupCaches({ ...options, namespaces: [namespace], metrics: new Registry() });
+  const caches = createGroupCaches({ ...options, namespaces: [namespace], metrics: new Registry() });
+  const informers = runCaches(caches);
   let running: Promise<void> | undefined;
   try {
     await refuseSecondOperator(options, namespace);
-    running = group.runnable.run(ending.signal);
-    await group.synced(AbortSignal.any([signal, AbortSignal.timeout(options.timeoutSeconds * 1000)]));
+    running = informers.run(ending.signal);
+    await informers.synced(AbortSignal.any([signal, AbortSignal.timeout(options.timeoutSeconds * 1000)]));
     const samples: ScalingTime[] = [];
     for (const size of options.sizes) {
-      for (const mode of options.modes)
-        samples.push(...(await measureGroup(options, group.caches, namespace, size, mode)));
+      for (const mode of options.modes) samples.push(...(await measureGroup(options, caches, namespace, size, mode)));
     }
     return samples;
   } finally {

@@ -246,6 +246,31 @@ describeCluster('ScalingGroup', (cluster) => {
       expect(await condition('b-young', 'MembersAccepted')).toMatchObject({ status: 'False' });
     });
 
+    it('of a kind that is not watched, and a group of its own, follow too; a group within itself is refused', async () => {
+      const set = deployment({ name: 'plain', replicas: 1 }) as { spec: object };
+      const replicaSets = { apiVersion: 'apps/v1', kind: 'ReplicaSet', plural: 'replicasets', namespaced: true };
+      await scene.api.create(replicaSets, scene.namespace, { ...set, kind: 'ReplicaSet' });
+      await deployAll(['web']);
+      const nested = { apiVersion: 'duoloop.dev/v1alpha1', kind: 'ScalingGroup', name: 'inner' };
+      await scene.group('inner', { replicas: 1, members: membersNamed(['web']) });
+      await scene.group('outer', {
+        replicas: 2,
+        members: [...membersNamed(['plain'], 'ReplicaSet'), { targetRef: nested, ratio: 1.5 }],
+      });
+      await start();
+      await isReadyAt('outer', 2);
+      expect((await scene.deployment('web')).spec.replicas).toBe(3);
+      expect(await memberOf('outer', 'plain')).toMatchObject({ replicas: 2, ready: 2, state: 'Ready' });
+      const around = { ...nested, name: 'outer' };
+      const members = [...membersNamed(['web']), { targetRef: around }];
+      await scene.api.mergePatch(resourceTypes.scalingGroup, scene.namespace, 'inner', { spec: { members } });
+      await vi.waitFor(
+        async () => expect(await memberOf('inner', 'outer')).toMatchObject({ state: 'Failed' }),
+        waiting,
+      );
+      expect((await scene.readGroup('outer')).spec.replicas).toBe(2);
+    });
+
     it('in a rollout is scaled all the same, and the status says so', async () => {
       const slow = { [podReadyDelayAnnotation]: '3s' };
       await deployAll(['web']);

@@ -1,6 +1,7 @@
 /** The chart of cost against violations: a point per policy, a line per swept baseline. */
+
+import { axisStyle, type Chart, chartColors, type PolicyStyle } from '../../env/report/chart-svg.ts';
 import type { Frontier } from '../comparison.ts';
-import { axisStyle, type Chart, chartColors, type PolicyStyle } from './chart-svg.ts';
 import { recipeLabel } from './headline.ts';
 import { type LabelledPoint, type Placement, placeLabels } from './label-placement.ts';
 import { formatDecimal, formatPercent, formatShort, niceStep } from './number-format.ts';

@@ -1,5 +1,5 @@
 /** What the policy does over load and group size, as a heat map. */
-import { axisStyle, type Chart, chartColors } from './chart-svg.ts';
+import { axisStyle, type Chart, chartColors } from '../../env/report/chart-svg.ts';
 import { formatShort, formatSigned } from './number-format.ts';
 
 const width = 1080;

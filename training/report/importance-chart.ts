@@ -1,6 +1,7 @@
 /** Which observations matter: bars of permutation importance with their spread. */
+
+import { axisStyle, type Chart, chartColors } from '../../env/report/chart-svg.ts';
 import type { ObservationImportance } from '../inspection.ts';
-import { axisStyle, type Chart, chartColors } from './chart-svg.ts';
 import { formatDecimal, formatShort, niceStep } from './number-format.ts';
 
 const width = 1080;

@@ -1,6 +1,8 @@
 /** The page that shows what a checkpoint is, what it does and what it is worth. */
+
+import { renderChart } from '../../env/report/chart-svg.ts';
+import { escapeHtml, renderFacts, renderFigure, renderPage, renderTable } from '../../env/report/page.ts';
 import { type CheckpointDifference, checkInspection, type EvaluationRow, type Inspection } from '../inspection.ts';
-import { renderChart } from './chart-svg.ts';
 import { decisionMapChart } from './decision-map-chart.ts';
 import { byImportance, importanceBars, importanceChart } from './importance-chart.ts';
 import {
@@ -11,7 +13,6 @@ import {
   formatSigned,
   formatThreeDigits,
 } from './number-format.ts';
-import { escapeHtml, renderFacts, renderFigure, renderPage, renderTable } from './page.ts';
 import { displayNames } from './policy-summary.ts';
 import { trainingChart } from './training-chart.ts';
 

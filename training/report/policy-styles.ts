@@ -1,5 +1,5 @@
 /** Which colour and symbol a policy has everywhere on a page. */
-import { type PolicyStyle, policyStyle } from './chart-svg.ts';
+import { type PolicyStyle, policyStyle } from '../../env/report/chart-svg.ts';
 import { recipeOf } from './policy-summary.ts';
 
 /**

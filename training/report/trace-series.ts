@@ -1,6 +1,7 @@
 /** The lines of a trace's panels: load, replicas and p95, thinned to what can be seen. */
+
+import { chartColors } from '../../env/report/chart-svg.ts';
 import type { ComparisonSeries } from '../comparison.ts';
-import { chartColors } from './chart-svg.ts';
 import { keepChanges, keepExtremes, stretchesAbove } from './decimation.ts';
 import { niceCeiling } from './number-format.ts';
 

@@ -1,6 +1,7 @@
 /** How training went: one small panel per figure, all against environment steps. */
+
+import { axisStyle, type Chart, chartColors } from '../../env/report/chart-svg.ts';
 import type { Inspection, TrainingCurvePoint, ValidationPoint } from '../inspection.ts';
-import { axisStyle, type Chart, chartColors } from './chart-svg.ts';
 import { formatCount, formatDuration, formatPercent, formatShort, niceStep } from './number-format.ts';
 
 const width = 1080;
