@@ -25,6 +25,7 @@ export const operatorOptionsSchema = z
     watchNamespace: z.array(z.string()).optional(),
     prometheus: z.url({ protocol: /^https?$/ }).optional(),
     prometheusTokenFile: z.string().optional(),
+    scrapeIntervalSeconds: z.coerce.number().min(1).max(3600).optional(),
     bind: z.string().default('127.0.0.1'),
     port: port.default(8080),
     ingestPort: port.default(8081),
@@ -61,6 +62,10 @@ export const command = defineCommand({
     { flags: '--watch-namespace <name...>', description: 'serve these namespaces only; needs no cluster-wide rights' },
     { flags: '--prometheus <url>', description: 'Prometheus; without it its metrics are missing' },
     { flags: '--prometheus-token-file <file>', description: 'bearer token for Prometheus, read anew when it changes' },
+    {
+      flags: '--scrape-interval-seconds <n>',
+      description: "Prometheus' scrape interval: the webhook warns of loops that tick faster",
+    },
     { flags: '--bind <address>', description: 'address that all servers listen on' },
     { flags: '--port <n>', description: 'health, readiness and metrics; 0 for a free one' },
     { flags: '--ingest-port <n>', description: 'pushed metrics; 0 for a free one' },

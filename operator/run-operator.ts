@@ -101,6 +101,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
                 ? { service: { name: options.webhookService, namespace: options.namespace } }
                 : { url: options.webhookUrl },
             namespace: options.namespace,
+            scrapeIntervalSeconds: options.scrapeIntervalSeconds,
           }),
         ];
 

@@ -14,6 +14,7 @@ export interface MemberObject extends StoredObject {
 }
 
 export interface GroupScene extends Scene {
+  readonly kubeconfigFile: string;
   readonly members: readonly string[];
   /** In the order of `members`. */
   deployments(): Promise<MemberObject[]>;
@@ -57,6 +58,7 @@ export async function startGroup(
   };
   const group: GroupScene = {
     ...scene,
+    kubeconfigFile,
     members,
     deployments,
     sizes: async () => (await deployments()).map(({ spec }) => spec.replicas),

@@ -6,12 +6,13 @@
 import { z } from 'zod';
 import { UserError } from '../../env/errors.ts';
 import { constrained, exactlyOneOf, ordered, unique } from '../resources/constraint.ts';
+import { replicaCount } from '../resources/resource.ts';
+import { guardrailShape } from './guardrails.ts';
 
 const metricName = z
   .string()
   .max(63)
   .regex(/^[a-zA-Z]([-_a-zA-Z0-9]*[a-zA-Z0-9])?$/, 'must be letters, digits, - and _, and start with a letter');
-const replicaCount = z.int().min(0).max(100_000);
 const windowSeconds = z.int().min(0).max(3600);
 const finite = z.number().min(-1e12).max(1e12);
 
@@ -223,19 +224,9 @@ export const onMissingMetricsSchema = constrained(
   .prefault({})
   .describe('What to do when a metric cannot be had. An empty query result is missing, not zero.');
 
-const guardrailsSchema = constrained(
-  z.strictObject({
-    /** Largest distance of a set-point from the current group size. */
-    maxStep: z.int().min(1).max(100_000).default(4),
-    rankChangesPerHour: z.int().min(0).max(3600).default(12),
-    /** Age from which a set-point is ignored. */
-    staleAfterSeconds: z.int().min(1).max(86_400).default(180),
-    /** Bounds of set-points, inside those of `behavior`. */
-    minReplicas: replicaCount.optional(),
-    maxReplicas: replicaCount.optional(),
-  }),
-  ordered('minReplicas', 'maxReplicas'),
-).prefault({});
+const guardrailsSchema = constrained(z.strictObject(guardrailShape), ordered('minReplicas', 'maxReplicas')).prefault(
+  {},
+);
 
 /** One workload of the group: clamp(ceil(ratio × group size), min, max) replicas. */
 export const groupMemberSchema = constrained(

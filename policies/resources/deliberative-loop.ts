@@ -1,5 +1,6 @@
 /** DeliberativeLoop: what tunes closed loops, how far it may go, and what it proposes. */
 import { z } from 'zod';
+import { guardrailShape } from '../reactive/guardrails.ts';
 import { constrained, exactlyOneOf, ordered } from './constraint.ts';
 import {
   boundedRecord,
@@ -41,16 +42,7 @@ const checkpointSchema = constrained(
 
 export const guardrailsSchema = constrained(
   z.strictObject({
-    maxStep: z
-      .int()
-      .min(1)
-      .max(100_000)
-      .default(4)
-      .describe('Largest distance of a set-point from the current size, in Bounded.'),
-    minReplicas: replicaCount.optional().describe('A smaller set-point is raised to this one.'),
-    maxReplicas: replicaCount.optional().describe('A larger set-point is lowered to this one.'),
-    rankChangesPerHour: z.int().min(0).max(3600).default(12).describe('Rank changes per closed loop and hour.'),
-    staleAfterSeconds: z.int().min(1).max(86_400).default(180).describe('Age from which a proposal is ignored.'),
+    ...guardrailShape,
     maxReplicaBudget: z
       .int()
       .min(1)

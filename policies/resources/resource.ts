@@ -24,13 +24,16 @@ export function boundedRecord<Key extends z.ZodString, Value extends z.ZodType>(
   value: Value,
   maxProperties: number,
 ) {
-  return z
-    .record(key, value)
-    .refine(
-      (record) => Object.keys(record).length <= maxProperties,
-      `has more than ${maxProperties} entries: remove some`,
-    )
-    .meta({ maxProperties });
+  return (
+    z
+      .record(key, value)
+      .refine(
+        (record) => Object.keys(record).length <= maxProperties,
+        `has more than ${maxProperties} entries: remove some`,
+      )
+      // Atomic: of a map whose last key goes, server-side apply would otherwise leave null, which the schema refuses.
+      .meta({ maxProperties, 'x-kubernetes-map-type': 'atomic' })
+  );
 }
 
 /** Labels that an object must carry, all of them. */

@@ -1,0 +1,188 @@
+/** The API server frozen, gone and back, etcd restarted and compacted, each in the middle of work. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import '../../test/cluster.ts';
+import { resourceTypes } from '../../env/cluster/kubernetes-api.ts';
+import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
+import type { AuditedWrite } from './audit.fixture.ts';
+import { compact } from './compaction.fixture.ts';
+import { type GroupScene, insist, type MemberObject } from './group.fixture.ts';
+import { type JsonExporter, startJsonExporter } from './json-exporter.fixture.ts';
+import type { OperatorProcess } from './operator-process.fixture.ts';
+import { loopbackSources } from './operator-scene.fixture.ts';
+import { type FaultScene, startFaultScene } from './scene.fixture.ts';
+
+const members = 12;
+const outageSeconds = 30;
+/** From the API server's being back to a request's being carried out: a cache waits up to 15 s between two attempts. */
+const recoverySeconds = 25;
+const floor = 3;
+
+describe.skipIf(!inject('sharedCluster').available)('outages', () => {
+  let scene: FaultScene;
+  let exporter: JsonExporter;
+  let group: GroupScene;
+  let operator: OperatorProcess;
+  beforeAll(async () => {
+    [scene, exporter] = await Promise.all([startFaultScene(), startJsonExporter()]);
+  });
+  afterAll(() => Promise.all([scene?.stop(), exporter?.close()]));
+
+  test('frozen for 30 s, then stopped for 30 s: what was begun is ended, what is asked right after is done, loops keep their state', async () => {
+    const server = scene.plane.component('kube-apiserver');
+    group = await scene.startGroup('outage', members);
+    operator = await scene.startOperator('a', { latencyMilliseconds: 50, extraArguments: loopbackSources });
+    await operator.logged('leading');
+    await startLoop();
+    await loneHas(floor + 1);
+    const { reactionEpochs } = await settledLoop();
+    expect(reactionEpochs.load).toHaveLength(1);
+
+    await group.scaleShop(5);
+    await group.begun(5);
+    server.pause();
+    await delay(outageSeconds * 1000);
+    server.resume();
+    await insist(() => group.scaleShop(3));
+    await group.whole(3, recoverySeconds);
+
+    await group.scaleShop(6);
+    await group.begun(6);
+    await server.kill();
+    await delay(outageSeconds * 1000);
+    await server.start();
+    await insist(() => group.scaleShop(4));
+    await group.whole(4, recoverySeconds);
+
+    // Its limit is one pod in five minutes: a loop that had forgotten its reaction would have added another.
+    expect((await settledLoop()).reactionEpochs).toEqual(reactionEpochs);
+    expect((await group.deployment('lone')).spec).toMatchObject({ replicas: floor + 1 });
+    exporter.set('lone', { load: 1 });
+    await loneHas(floor);
+
+    const writes = await scene.writesIn(group.namespace);
+    for (const size of [5, 3, 6, 4]) expectAtMostOnce(writes, size);
+    for (const size of [3, 4]) expect(written(writes, size), `members written to ${size}`).toEqual(group.members);
+    expect(sizesOf(writes, 'lone'), 'what the loop wrote').toEqual([floor + 1, floor]);
+    expectUnharmed();
+  });
+
+  test('etcd restarted, and compacted while the API server is away: watches that cannot be resumed list anew', async () => {
+    const etcd = scene.plane.component('etcd');
+    const server = scene.plane.component('kube-apiserver');
+    group = await scene.startGroup('etcd', members);
+    operator = await scene.startOperator('a', { latencyMilliseconds: 50 });
+    await operator.logged('leading');
+
+    await group.scaleShop(5);
+    await group.begun(5);
+    await etcd.kill();
+    await delay(3_000);
+    await etcd.start();
+    await insist(() => group.scaleShop(3));
+    await group.whole(3, recoverySeconds);
+
+    await group.scaleShop(6);
+    await group.begun(6);
+    await server.kill();
+    await compact(scene.plane);
+    await server.start();
+    await insist(() => group.scaleShop(4));
+    await group.whole(4, recoverySeconds);
+    expect(await operator.metric('duoloop_cache_failures_total', 'reason="Expired"')).toBeGreaterThan(0);
+
+    const writes = await scene.writesIn(group.namespace);
+    for (const size of [5, 3, 6, 4]) expectAtMostOnce(writes, size);
+    for (const size of [3, 4]) expect(written(writes, size), `members written to ${size}`).toEqual(group.members);
+    expectUnharmed();
+  });
+
+  async function startLoop(): Promise<void> {
+    exporter.set('lone', { load: 99 });
+    await group.deploy({ name: 'lone', replicas: floor });
+    const step = (by: number) => ({ reaction: { horizontal: { by } } });
+    await group.api.create(resourceTypes.closedLoop, group.namespace, {
+      apiVersion: 'duoloop.dev/v1alpha1',
+      kind: 'ClosedLoop',
+      metadata: { name: 'lone' },
+      spec: {
+        targetRef: { name: 'lone' },
+        intervalSeconds: 1,
+        whileRollingOut: 'React',
+        metrics: [
+          {
+            name: 'load',
+            rank: 1,
+            source: { http: { url: exporter.url('lone') } },
+            thresholds: [
+              { kind: 'superior', value: 50, ...step(1) },
+              { kind: 'inferior', value: 10, ...step(-1) },
+            ],
+          },
+        ],
+        behavior: {
+          minReplicas: floor,
+          maxReplicas: 10,
+          scaleUp: { rateLimit: { pods: 1, periodSeconds: 300 } },
+          scaleDown: { stabilizationWindowSeconds: 0 },
+        },
+      },
+    });
+  }
+
+  const loneHas = (replicas: number) =>
+    vi.waitFor(
+      async () => {
+        const lone = await group.api.get<MemberObject>(resourceTypes.deployment, group.namespace, 'lone');
+        expect(lone.spec.replicas).toBe(replicas);
+      },
+      { timeout: recoverySeconds * 1000, interval: 100 },
+    );
+
+  /** The loop's status after a tick that reacted no further. */
+  const settledLoop = () =>
+    vi.waitFor(
+      async () => {
+        const { status } = await group.api.get<ClosedLoop>(resourceTypes.closedLoop, group.namespace, 'lone');
+        expect(status?.lastDecision?.clampedBy).not.toEqual([]);
+        if (status === undefined) throw new Error('no status yet');
+        return status;
+      },
+      { timeout: recoverySeconds * 1000, interval: 100 },
+    );
+
+  function sizesOf(writes: readonly AuditedWrite[], name: string) {
+    return sizeWrites(writes)
+      .filter((write) => write.name === name)
+      .map(({ body }) => body?.spec?.replicas);
+  }
+
+  function written(writes: readonly AuditedWrite[], replicas: number): string[] {
+    return sizeWrites(writes)
+      .filter(({ name, body }) => group.members.includes(name) && body?.spec?.replicas === replicas)
+      .map(({ name }) => name)
+      .sort();
+  }
+
+  /** A request that another one follows need not reach every member. */
+  function expectAtMostOnce(writes: readonly AuditedWrite[], replicas: number): void {
+    const names = written(writes, replicas);
+    expect(names, `members written to ${replicas}`).toEqual([...new Set(names)]);
+    // Members of a size that nobody asked for.
+    const sizes = new Set(sizeWrites(writes).map(({ body }) => body?.spec?.replicas));
+    expect([...sizes].every((size) => [3, 4, 5, 6].includes(size ?? 0))).toBe(true);
+  }
+
+  function expectUnharmed(): void {
+    expect(operator.end, 'how the operator ended').toBeUndefined();
+    expect(operator.otherOutput, 'what it wrote beside its log').toEqual([]);
+  }
+});
+
+/** Writes of replicas by the operator that the API server accepted, whether or not it could answer. */
+function sizeWrites(writes: readonly AuditedWrite[]): AuditedWrite[] {
+  return writes.filter(
+    ({ user, resource, subresource, code }) =>
+      user === 'a' && resource === 'deployments' && subresource === 'scale' && code >= 200 && code < 300,
+  );
+}
