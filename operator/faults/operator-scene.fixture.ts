@@ -43,14 +43,17 @@ export async function operatorScene(
       api.mergePatch(resourceTypes.deployment, namespace, name, { spec: { replicas } }, { subresource: 'scale' }),
     condition: async (loop: string, type: string) => conditionIn((await on.closedLoop(loop)).status, type),
     lastDecision: async (loop: string) => (await on.closedLoop(loop)).status?.lastDecision,
-    /** Changes with every write. */
-    version: async (loop: string) => (await on.closedLoop(loop)).metadata.resourceVersion,
-    /** Of one object, oldest first; a series counts once. */
-    async events(name: string, reason?: string) {
+    /** Differs after every write. */
+    async stored(loop: string) {
+      const { metadata, status } = await on.closedLoop(loop);
+      return { resourceVersion: metadata.resourceVersion, status };
+    },
+    /** Of one object; a series counts once. */
+    async events(name: string, wanted: string) {
       const { items } = await api.list<EventObject>(resourceTypes.event, { namespace });
       return items
-        .filter(({ regarding }) => regarding.name === name)
-        .filter((event) => reason === undefined || event.reason === reason);
+        .filter(({ regarding, reason }) => regarding.name === name && reason === wanted)
+        .map(({ type, note }) => ({ type, note }));
     },
     /** Ticks of all loops of one interval that have started. */
     ticks: () => operator.metric('duoloop_tick_lateness_seconds_count'),

@@ -85,7 +85,12 @@ describeCluster('metrics that cannot be had', (cluster) => {
 
   describe('of some loops of a shared query', () => {
     let on: OperatorScene;
-    const spoilt = ['empty', 'nan', 'refused'];
+    const reasons = {
+      empty: /no result/,
+      nan: /no finite number/,
+      refused: /refuses the query.*duplicate series/,
+    };
+    const spoilt = Object.keys(reasons);
     beforeAll(async () => {
       on = await begin(prometheus.url, ['healthy', ...spoilt, 'fallback']);
     });
@@ -97,19 +102,19 @@ describeCluster('metrics that cannot be had', (cluster) => {
       queues.set(namespace, 'fallback', undefined);
       queues.set(namespace, 'nan', Number.NaN);
       queues.setDoubled(namespace, 'refused', true);
-      await missing(on, 'empty', /no result/);
-      await missing(on, 'nan', /no finite number/);
-      await missing(on, 'refused', /refuses the query.*duplicate series/s);
-      const versions = await Promise.all(spoilt.map(on.version));
+      for (const [name, reason] of Object.entries(reasons)) await missing(on, name, reason);
+      const stored = await Promise.all(spoilt.map(on.stored));
       queues.set(namespace, 'healthy', high);
       await expect.poll(() => on.replicas('healthy'), within(6)).toBeGreaterThan(3);
       queues.set(namespace, 'healthy', calm);
       await expect.poll(() => on.replicas('fallback'), within(8)).toBe(fallback.replicas);
       await on.passTicks(2);
-      expect(await Promise.all(spoilt.map(on.version))).toEqual(versions);
+      expect(await Promise.all(spoilt.map(on.stored))).toEqual(stored);
       expect(await Promise.all(spoilt.map(on.replicas))).toEqual([3, 3, 3]);
-      for (const name of spoilt) {
-        await expect.poll(() => missingEvents(on, name), within(5)).toMatchObject([{ type: 'Warning' }]);
+      for (const [name, reason] of Object.entries(reasons)) {
+        // Besides that of the time before the first scrape.
+        const told = async () => (await missingEvents(on, name)).filter(({ note }) => reason.test(note));
+        await expect.poll(told, within(5)).toContainEqual({ type: 'Warning', note: expect.stringContaining('queue: ') });
         expect(await operator.metric('duoloop_closed_loop_missing_metrics', `closed_loop="${name}"`)).toBe(1);
       }
       expect(await operator.metric('duoloop_closed_loop_missing_metrics', 'closed_loop="healthy"')).toBe(0);
@@ -141,13 +146,15 @@ describeCluster('metrics that cannot be had', (cluster) => {
     await Promise.all(names.map((name) => missing(on, name, message)));
     await expect.poll(() => on.replicas('fallback'), within(8)).toBe(fallback.replicas);
     await on.passTicks(1);
-    const versions = await Promise.all(names.map(on.version));
+    const stored = await Promise.all(names.map(on.stored));
     await on.passTicks(windowSeconds + 1);
-    expect(await Promise.all(names.map(on.version))).toEqual(versions);
+    expect(await Promise.all(names.map(on.stored))).toEqual(stored);
     expect(await Promise.all(names.map(on.replicas))).toEqual([3, 3, fallback.replicas]);
     for (const [index, name] of names.entries()) {
       // One for the outage, whatever its length.
-      expect(await missingEvents(on, name)).toHaveLength(told[index].length + 1);
+      const events = await missingEvents(on, name);
+      expect(events).toHaveLength(told[index].length + 1);
+      expect(events).toContainEqual({ type: 'Warning', note: expect.stringMatching(message) });
     }
     expect(await operator.metric('duoloop_source_available', 'source="prometheus"')).toBe(0);
     expect((await missed()) - before.missed).toBeGreaterThanOrEqual(3 * (windowSeconds + 1));
