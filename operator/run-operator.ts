@@ -11,6 +11,7 @@ import { createPushStore } from './closed-loop/sources/push-source.ts';
 import { createControllers } from './controllers.ts';
 import { createIngest } from './ingest/create-ingest.ts';
 import type { OperatorOptions } from './operator-command.ts';
+import { checkInstallation } from './preflight.ts';
 import { recordApiCalls } from './runtime/api-metrics.ts';
 import { createSharedAborter } from './runtime/backoff.ts';
 import type { OperatorContext } from './runtime/contract.ts';
@@ -33,7 +34,7 @@ const leaseName = 'duoloop-operator';
  */
 export async function runOperator(options: OperatorOptions, signal: AbortSignal): Promise<void> {
   const identity = options.identity ?? `${hostname()}_${randomBytes(4).toString('hex')}`;
-  const logger = createLogger({ level: options.logLevel, fields: { identity } });
+  const logger = createLogger({ level: options.logLevel, fields: { replica: identity } });
   const metrics = new Registry();
   const now = () => Date.now() / 1000;
   const connection = {
@@ -43,6 +44,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     onCall: recordApiCalls(metrics),
   };
   const api = await connectKubernetes(connection);
+  await checkInstallation(api, options.namespace, signal);
   const namespaces = options.watchNamespace;
   const elector = createLeaderElector({
     api: await connectKubernetes({ ...connection, inFlight: 2 }),
@@ -59,7 +61,9 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     context: { logger, metrics, now },
   });
   const mayAct = () => elector.isLeader();
-  const context: OperatorContext = { api, events, logger, metrics, mayAct, now, namespaces };
+  const shared: OperatorContext = { api, events, logger, metrics, mayAct, now, namespaces };
+  // What only a leader does: a process that was frozen sends nothing that it had decided before.
+  const context = { ...shared, api: await connectKubernetes({ ...connection, mayWrite: mayAct }) };
   const caches = createOperatorCaches({ api, logger, metrics, namespaces });
   const { stages, ...others } = caches;
   const informers = runCaches({ ...others, ...stages });
@@ -91,7 +95,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
       ? []
       : [
           createWebhookServer({
-            context,
+            context: shared,
             workloads,
             caches,
             bind: options.bind,

@@ -48,6 +48,19 @@ export function kubernetesApiContract(api: () => KubernetesApi, makeNamespace: (
     expect((await api().get<ConfigMap>(type, namespace, 'a')).data).toEqual({ y: '4' });
   });
 
+  test('a JSON patch is carried out when its tests hold, whatever else was written since', async () => {
+    const namespace = await makeNamespace();
+    await api().create(type, namespace, configMap('a', namespace, { x: '1' }));
+    await api().mergePatch(type, namespace, 'a', { data: { y: '1' } });
+    const from = (value: string) => [
+      { op: 'test', path: '/data/x', value } as const,
+      { op: 'replace', path: '/data/x', value: '2' } as const,
+    ];
+    expect(await api().jsonPatch(type, namespace, 'a', from('1'))).toMatchObject({ data: { x: '2', y: '1' } });
+    await expect(api().jsonPatch(type, namespace, 'a', from('1'))).rejects.toMatchObject({ status: 422 });
+    expect((await api().get<ConfigMap>(type, namespace, 'a')).data).toEqual({ x: '2', y: '1' });
+  });
+
   test('apply makes and merges; with another uid or an old version it touches nothing', async () => {
     const namespace = await makeNamespace();
     const options = { fieldManager: 'contract' };

@@ -87,6 +87,14 @@ export interface WriteOptions {
   readonly dryRun?: boolean;
 }
 
+/** Of RFC 6902. */
+export interface JsonPatchOperation {
+  readonly op: 'test' | 'replace';
+  /** JSON pointer: /spec/replicas. */
+  readonly path: string;
+  readonly value: unknown;
+}
+
 export interface WatchEvent<T> {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
   readonly object: T;
@@ -126,6 +134,14 @@ export interface KubernetesApi {
     namespace: string | undefined,
     name: string,
     patch: object,
+    options?: WriteOptions,
+  ): Promise<T>;
+  /** All operations or none; 422 when a test fails. The server repeats it where somebody wrote in between. */
+  jsonPatch<T>(
+    type: ResourceType,
+    namespace: string | undefined,
+    name: string,
+    operations: readonly JsonPatchOperation[],
     options?: WriteOptions,
   ): Promise<T>;
   delete(

@@ -36,6 +36,8 @@ export interface ConnectOptions {
   readonly random?: () => number;
   /** Told of every call. */
   readonly onCall?: (call: CallRecord) => void;
+  /** Asked at the last moment before each write; when false it fails with reason `NotAllowed`. */
+  readonly mayWrite?: () => boolean;
 }
 
 /** Objects per page of a list. */
@@ -62,6 +64,7 @@ export async function connectKubernetes(options: ConnectOptions = {}): Promise<K
     timeoutSeconds: options.timeoutSeconds ?? 10,
     userAgent: options.userAgent ?? 'duoloop',
     onCall: options.onCall,
+    mayWrite: options.mayWrite,
   });
   const { min, max, grace } = options.watchSeconds ?? { min: 300, max: 600, grace: 15 };
   const random = options.random ?? Math.random;
@@ -130,6 +133,15 @@ function createKubernetesApi(server: string, transport: ApiTransport, nextWatch:
         path: pathOf(type, namespace, name, options?.subresource) + writeQuery(options),
         body,
         contentType: 'application/merge-patch+json',
+        signal: options?.signal,
+      }),
+
+    jsonPatch: async (type, namespace, name, body, options) =>
+      send({
+        method: 'PATCH',
+        path: pathOf(type, namespace, name, options?.subresource) + writeQuery(options),
+        body,
+        contentType: 'application/json-patch+json',
         signal: options?.signal,
       }),
 

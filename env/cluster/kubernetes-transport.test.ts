@@ -12,7 +12,13 @@ afterEach(() => {
   server?.close();
 });
 
-async function serve(answer: RequestListener, options: { inFlight?: number; timeoutSeconds?: number } = {}) {
+interface ServeOptions {
+  readonly inFlight?: number;
+  readonly timeoutSeconds?: number;
+  readonly mayWrite?: () => boolean;
+}
+
+async function serve(answer: RequestListener, options: ServeOptions = {}) {
   const made = createServer(answer);
   server = made;
   await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
@@ -25,6 +31,7 @@ async function serve(answer: RequestListener, options: { inFlight?: number; time
     timeoutSeconds: options.timeoutSeconds ?? 5,
     userAgent: 'test',
     onCall: (call) => calls.push(call),
+    mayWrite: options.mayWrite,
   });
   return { transport, calls, close: () => made.closeAllConnections() };
 }
@@ -75,6 +82,25 @@ test('path, body and credentials are sent below the server’s own path', async 
     authorization: 'Bearer secret',
     type: contentType,
   });
+});
+
+test('a write is not sent when, after waiting for its turn, it is no longer allowed; reads are', async () => {
+  const received: string[] = [];
+  let allowed = true;
+  const { transport } = await serve(
+    (request, reply) => {
+      received.push(request.method ?? '');
+      // As for a leader whose lease ends while its first write is answered.
+      allowed = false;
+      reply.end('{}');
+    },
+    { inFlight: 1, mayWrite: () => allowed },
+  );
+  const patch = { method: 'PATCH', path: '/api', body: {} } as const;
+  const [first, second, read] = await Promise.allSettled([patch, patch, get].map(transport.send));
+  expect([first.status, read.status]).toEqual(['fulfilled', 'fulfilled']);
+  expect(second).toMatchObject({ status: 'rejected', reason: { status: 0, reason: 'NotAllowed' } });
+  expect(received).toEqual(['PATCH', 'GET']);
 });
 
 test('a call has a deadline, also for a body that does not end', async () => {

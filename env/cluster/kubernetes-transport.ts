@@ -39,6 +39,8 @@ export interface TransportOptions {
   readonly timeoutSeconds: number;
   readonly userAgent: string;
   readonly onCall?: (call: CallRecord) => void;
+  /** Asked when the connection is there, immediately before a write is sent on it; not sent when false. Default: always. */
+  readonly mayWrite?: () => boolean;
 }
 
 /** Without it a peer that vanished is noticed by the kernel after hours only. */
@@ -73,14 +75,25 @@ export function createTransport(options: TransportOptions): ApiTransport {
         },
         resolve,
       );
-      outgoing.on('socket', (socket) => socket.setKeepAlive(true, tcpKeepAliveMilliseconds));
+      // A write may have waited long by now, for its turn, for a connection, or because this process was frozen.
+      const send = () => {
+        if (request.method === 'GET' || options.mayWrite === undefined || options.mayWrite()) outgoing.end(body);
+        else
+          outgoing.destroy(
+            new KubernetesError(0, 'NotAllowed', `${describe(request)}: no longer this process's to do`),
+          );
+      };
+      outgoing.on('socket', (socket) => {
+        socket.setKeepAlive(true, tcpKeepAliveMilliseconds);
+        if (socket.connecting) socket.once(base.protocol === 'http:' ? 'connect' : 'secureConnect', send);
+        else send();
+      });
       outgoing.on('error', (error) => {
         // The server closed a kept connection in the moment it was used again: nothing was processed, a read may be repeated.
         if (outgoing.reusedSocket && request.method === 'GET' && !signal.aborted) {
           exchange(request, signal).then(resolve, reject);
         } else reject(error);
       });
-      outgoing.end(body);
     });
   };
 

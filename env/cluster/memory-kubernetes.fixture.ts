@@ -3,7 +3,14 @@
  * they fail. No schemas, no admission, no rights; server-side apply only merges and forgets nothing.
  */
 import { randomUUID } from 'node:crypto';
-import { type KubernetesApi, KubernetesError, type ResourceType, type WatchEvent } from './kubernetes-api.ts';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type JsonPatchOperation,
+  type KubernetesApi,
+  KubernetesError,
+  type ResourceType,
+  type WatchEvent,
+} from './kubernetes-api.ts';
 
 interface Stored {
   readonly apiVersion: string;
@@ -169,6 +176,16 @@ export function createMemoryKubernetes(): MemoryKubernetes {
         refuseStale(before, (patch as Partial<Stored>).metadata?.resourceVersion);
         return store(type, namespace, merge(before, patch) as object, before) as T;
       },
+      async jsonPatch<T>(
+        type: ResourceType,
+        namespace: string | undefined,
+        name: string,
+        operations: readonly JsonPatchOperation[],
+      ) {
+        await enter('jsonPatch', type, namespace, name);
+        const before = find(type, namespace, name);
+        return store(type, namespace, operations.reduce(operate, before) as object, before) as T;
+      },
       async delete(type, namespace, name) {
         await enter('delete', type, namespace, name);
         const before = find(type, namespace, name);
@@ -202,6 +219,20 @@ export function createMemoryKubernetes(): MemoryKubernetes {
       oldestVersion = version;
     },
   };
+}
+
+/** RFC 6902, of objects only. */
+function operate(target: unknown, { op, path, value }: JsonPatchOperation): unknown {
+  const keys = path.split('/').slice(1);
+  if (op === 'test') {
+    const found = keys.reduce<unknown>((part, key) => (part as Record<string, unknown> | undefined)?.[key], target);
+    if (isDeepStrictEqual(found, value)) return target;
+    throw new KubernetesError(422, 'Invalid', `testing value ${path} failed`);
+  }
+  return merge(
+    target,
+    keys.reduceRight<unknown>((part, key) => ({ [key]: part }), value),
+  );
 }
 
 /** RFC 7386. */

@@ -51,6 +51,11 @@ beforeAll(async () => {
     const searchParams = request.method === 'POST' ? new URLSearchParams(await text(request)) : fromUrl;
     response.setHeader('content-type', 'application/json');
     if (searchParams.get('query') === 'never') return;
+    if (searchParams.get('query') === 'proxy') {
+      response.statusCode = 502;
+      response.end('<h1>upstream error</h1>');
+      return;
+    }
     if (pathname.endsWith('/buildinfo')) {
       response.end(JSON.stringify({ status: 'success', data: { version: '3.1.0' } }));
       return;
@@ -103,6 +108,7 @@ test.each([
   ['two', 'ambiguous', /2 results/],
   ['broken(', 'rejected', /parse error: unexpected end/],
   ['never', 'timeout', /no answer in time/],
+  ['proxy', 'rejected', /HTTP status 502 Bad Gateway/],
 ])('query %s is refused as %s', async (query, code, message) => {
   const failure = await client.value(query).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(Error);

@@ -100,6 +100,13 @@ const histogramReplySchema = z.looseObject({
   }),
 });
 
+/** An answer with an error status that Prometheus did not write. */
+const foreignReplySchema = z.looseObject({
+  status: z.number(),
+  statusText: z.string().default(''),
+  data: z.unknown().refine((data) => typeof (data as { status?: unknown } | null)?.status !== 'string'),
+});
+
 const sampleSchema = z.object({ time: z.date(), value: z.number().or(z.nan()) });
 const metricSchema = z.object({ name: z.string().nullish(), labels: z.record(z.string(), z.string()).default({}) });
 const vectorSchema = z.array(z.object({ metric: metricSchema.nullish(), value: sampleSchema }));
@@ -135,6 +142,15 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
           }
           if (reply.success) response.data = reply.data;
           return response;
+        },
+        // The library drops the status of an answer that is not Prometheus' own, such as the error page of a proxy.
+        onRejected: (error) => {
+          const response = foreignReplySchema.safeParse(error?.response);
+          if (response.success) {
+            const { status, statusText } = response.data;
+            error.response.data = { status: 'error', error: `HTTP status ${status} ${statusText}`.trimEnd() };
+          }
+          throw error;
         },
       },
     });

@@ -16,6 +16,14 @@ import { pushedCpuAndMemory } from './doubles.fixture.ts';
 const seconds = (timeout: number) => ({ timeout: timeout * 1000, interval: 100 });
 const lastDecision = async ({ closedLoop }: Scene, name: string) => (await closedLoop(name)).status?.lastDecision;
 
+async function memoryRequests({ api, namespace }: Scene, labelSelector: string): Promise<string[]> {
+  const { items } = await api.list<{ spec: { containers: { resources: { requests: { memory: string } } }[] } }>(
+    resourceTypes.pod,
+    { namespace, labelSelector },
+  );
+  return items.map(({ spec }) => spec.containers[0].resources.requests.memory).sort();
+}
+
 describeCluster('the reactive loop', (cluster) => {
   const started: StartedController[] = [];
   const begin = async (prefix: string, replicas: number) => {
@@ -167,13 +175,7 @@ describeCluster('the reactive loop', (cluster) => {
       ],
       behavior: { maxReplicas: 10, scaleDown: { stabilizationWindowSeconds: 0 } },
     });
-    const requests = async () => {
-      const { items } = await on.api.list<{ spec: { containers: { resources: { requests: { memory: string } } }[] } }>(
-        resourceTypes.pod,
-        { namespace: on.namespace, labelSelector: 'app=web' },
-      );
-      return items.map(({ spec }) => spec.containers[0].resources.requests.memory).sort();
-    };
+    const requests = () => memoryRequests(on, 'app=web');
     operator.push({ memory: 90 });
     await expect.poll(requests, seconds(10)).toEqual(['96Mi', '96Mi']);
     await expect
@@ -195,5 +197,45 @@ describeCluster('the reactive loop', (cluster) => {
     operator.push({ memory: 10 });
     await expect.poll(requests, seconds(10)).toEqual(['64Mi', '64Mi', '64Mi']);
     expect(conditionIn((await on.closedLoop('web')).status, 'VerticalScaling')).toMatchObject({ status: 'True' });
+  });
+
+  it('resizes the pods of all members when its target is a group', async () => {
+    const { on, operator } = await begin('vertical-group', 1);
+    await on.deploy({ name: 'db', replicas: 2 });
+    await expect.poll(async () => (await on.deployment('db')).status?.readyReplicas, seconds(20)).toBe(2);
+    const members = [{ targetRef: { name: 'web' } }, { targetRef: { name: 'db' }, ratio: 2 }];
+    await on.api.create(resourceTypes.scalingGroup, on.namespace, {
+      apiVersion: 'duoloop.dev/v1alpha1',
+      kind: 'ScalingGroup',
+      metadata: { name: 'shop' },
+      spec: { replicas: 1, members },
+    });
+    const seen = (name: string, size: number) => {
+      const sizes = { desired: size, replicas: size, ready: size };
+      return { apiVersion: 'apps/v1', kind: 'Deployment', name, ...sizes, state: 'Ready' };
+    };
+    // What the group's own controller, which does not run here, would say of it.
+    await on.api.mergePatch(
+      resourceTypes.scalingGroup,
+      on.namespace,
+      'shop',
+      { status: { observedGeneration: 1, replicas: 1, selector: 'app=web', members: [seen('web', 1), seen('db', 2)] } },
+      { subresource: 'status' },
+    );
+    const grow = { vertical: { resource: 'memory', by: 0.5, min: 1, max: 1.5 } };
+    await on.createLoop('shop', {
+      targetRef: { apiVersion: 'duoloop.dev/v1alpha1', kind: 'ScalingGroup', name: 'shop' },
+      metrics: [
+        {
+          name: 'memory',
+          rank: 1,
+          source: { push: {} },
+          thresholds: [{ kind: 'superior', value: 80, reaction: grow }],
+        },
+      ],
+      behavior: { maxReplicas: 10 },
+    });
+    operator.push({ memory: 90 });
+    await expect.poll(() => memoryRequests(on, 'app in (web,db)'), seconds(10)).toEqual(['96Mi', '96Mi', '96Mi']);
   });
 });

@@ -19,6 +19,7 @@ export interface AuditedWrite {
   readonly body: AuditedBody | undefined;
 }
 
+/** Of a merge patch or an apply; that of a JSON patch on a scale is told as the merge patch that it amounts to. */
 export interface AuditedBody {
   readonly spec?: { readonly replicas?: number; readonly holderIdentity?: string };
   readonly status?: {
@@ -55,7 +56,7 @@ interface AuditEvent {
   readonly objectRef: { resource: string; subresource?: string; namespace?: string; name?: string };
   readonly responseStatus?: { readonly code?: number };
   readonly requestReceivedTimestamp: string;
-  readonly requestObject?: AuditedBody;
+  readonly requestObject?: AuditedBody | { readonly path: string; readonly value: number }[];
 }
 
 export async function createAuditLog(): Promise<AuditLog> {
@@ -85,6 +86,6 @@ function toWrite({ verb, user, objectRef, responseStatus, requestReceivedTimesta
     name: objectRef.name ?? '',
     code: responseStatus?.code ?? 0,
     receivedAt: Date.parse(requestReceivedTimestamp),
-    body: requestObject,
+    body: Array.isArray(requestObject) ? { spec: { replicas: requestObject.at(-1)?.value } } : requestObject,
   };
 }

@@ -1,6 +1,6 @@
 /** Others write to the same objects all the time. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import '../../test/cluster.ts';
 import { type ResourceType, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { connectKubernetes } from '../../env/cluster/kubernetes-client.ts';
@@ -8,6 +8,8 @@ import { type GroupScene, groupName } from './group.fixture.ts';
 import { type FaultScene, startFaultScene } from './scene.fixture.ts';
 
 const writesPerSecond = 50;
+/** A slow machine takes fewer; the conflicts that are met tell whether it was a storm. */
+const mostUnanswered = 8;
 const sizes = [4, 2, 6, 3, 5, 2];
 
 describe.skipIf(!inject('sharedCluster').available)('conflict storms', () => {
@@ -23,29 +25,25 @@ describe.skipIf(!inject('sharedCluster').available)('conflict storms', () => {
     const operator = await scene.startOperator('a', { latencyMilliseconds: 20 });
     await operator.logged('leading');
     const storm = new AbortController();
+    onTestFinished(() => storm.abort());
     const storming = [
       startStorm(group, resourceTypes.deployment, 'm03', storm.signal),
       startStorm(group, resourceTypes.scalingGroup, groupName, storm.signal),
     ];
-    const began = Date.now();
-    const seconds: number[] = [];
     for (const size of sizes) {
       await group.scaleShop(size);
-      const shop = await group.whole(size, 15);
-      seconds.push(shop.status?.lastScaling?.seconds ?? Number.NaN);
+      // Not until they are ready: Kubernetes' own controller does not get its status of the Deployment written meanwhile.
+      await group.sized(size);
     }
     // Requests faster than they can be carried out: the last one counts.
     for (const size of [7, 3, 8, 4]) {
       await group.scaleShop(size);
       await delay(30);
     }
-    await group.whole(4, 15);
-    const lastedSeconds = (Date.now() - began) / 1000;
+    await group.sized(4);
     storm.abort();
-    for (const count of await Promise.all(storming)) {
-      expect(count / lastedSeconds, 'foreign writes a second').toBeGreaterThan(writesPerSecond * 0.6);
-    }
-    expect(Math.max(...seconds), 'seconds of a scaling').toBeLessThan(5);
+    await Promise.all(storming);
+    await group.whole(4);
 
     const writes = (await scene.writesIn(group.namespace)).filter(({ user }) => user === 'a');
     expect(writes.filter(({ code }) => code === 409).length, 'conflicts that were met').toBeGreaterThan(sizes.length);
@@ -63,23 +61,24 @@ describe.skipIf(!inject('sharedCluster').available)('conflict storms', () => {
     }
     expect(await operator.metric('duoloop_reconciles_total', 'queue="scaling-group"', 'result="error"')).toBe(0);
     expect(operator.otherOutput).toEqual([]);
-  });
+  }, 120_000);
 });
 
-/** Until aborted; resolves to how often it wrote. */
+/** Until aborted. */
 async function startStorm(
   { kubeconfigFile, namespace }: GroupScene,
   type: ResourceType,
   name: string,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<void> {
   const api = await connectKubernetes({ kubeconfigFiles: [kubeconfigFile], userAgent: 'storm' });
   const answers: Promise<unknown>[] = [];
   for (let count = 0; !signal.aborted; count++) {
     const patch = { metadata: { annotations: { storm: String(count) } } };
-    answers.push(api.mergePatch(type, namespace, name, patch));
+    answers.push(api.mergePatch(type, namespace, name, patch).catch(() => {}));
     await delay(1000 / writesPerSecond);
+    // What is asked faster than it is answered would go on after the end.
+    if (count >= mostUnanswered) await answers[count - mostUnanswered];
   }
   await Promise.all(answers);
-  return answers.length;
 }

@@ -1,11 +1,14 @@
 /** Groups, loops and whole namespaces that go in the middle of work: nothing of ours keeps anything from being deleted. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import '../../test/cluster.ts';
 import { resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { type GroupScene, groupName, isGone } from './group.fixture.ts';
 import { type FaultScene, startFaultScene } from './scene.fixture.ts';
 
+/** More than are written at a time, so that with this latency a scaling has a middle. */
 const members = 20;
+const slow = { latencyMilliseconds: 250, leaseDurationSeconds: 15 };
 
 describe.skipIf(!inject('sharedCluster').available)('deletion', () => {
   let scene: FaultScene;
@@ -16,7 +19,7 @@ describe.skipIf(!inject('sharedCluster').available)('deletion', () => {
 
   test('a group deleted in the middle of its scaling leaves its members as they are, and they can be deleted', async () => {
     const group = await scene.startGroup('group', members);
-    const operator = await scene.startOperator('a', { latencyMilliseconds: 100, leaseDurationSeconds: 4 });
+    const operator = await scene.startOperator('a', slow);
     await operator.logged('leading');
     await group.scaleShop(6);
     await group.begun(6);
@@ -30,7 +33,7 @@ describe.skipIf(!inject('sharedCluster').available)('deletion', () => {
     await other.whole(3);
     const writes = (await scene.writesIn(group.namespace)).filter(({ user }) => user === 'a');
     // What was on its way arrives within two trips.
-    expect(writes.filter(({ receivedAt }) => receivedAt > deletedAt + 500)).toEqual([]);
+    expect(writes.filter(({ receivedAt }) => receivedAt > deletedAt + 4 * slow.latencyMilliseconds)).toEqual([]);
     const sizes = await group.sizes();
     expect(sizes.filter((size) => size !== 2 && size !== 6)).toEqual([]);
     expect(sizes, 'members that the scaling had not come to').toContain(2);
@@ -40,7 +43,7 @@ describe.skipIf(!inject('sharedCluster').available)('deletion', () => {
 
   test('a namespace that ends in the middle of a scaling, with loops of both topologies in it, is gone in seconds', async () => {
     const group = await scene.startGroup('ending', members);
-    const operator = await scene.startOperator('a', { latencyMilliseconds: 100, leaseDurationSeconds: 4 });
+    const operator = await scene.startOperator('a', slow);
     await operator.logged('leading');
     await startLoops(group);
     await group.scaleShop(6);
@@ -51,7 +54,7 @@ describe.skipIf(!inject('sharedCluster').available)('deletion', () => {
 
     const writes = (await scene.writesIn(group.namespace)).filter(({ user }) => user === 'a');
     const late = writes.filter(
-      ({ receivedAt, resource }) => receivedAt > endedAt + 1_000 && resource === 'deployments',
+      ({ receivedAt, resource }) => receivedAt > endedAt + 8 * slow.latencyMilliseconds && resource === 'deployments',
     );
     expect(late, 'members written after the namespace began to end').toEqual([]);
     expect(operator.end).toBeUndefined();
@@ -59,8 +62,9 @@ describe.skipIf(!inject('sharedCluster').available)('deletion', () => {
     expect(operator.logs.filter(({ level }) => level === 'error')).toEqual([]);
     // Nothing is left that is tried again and again.
     const failures = () => operator.metric('duoloop_reconciles_total', 'result="error"');
+    await delay(3_000);
     const before = await failures();
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await delay(3_000);
     expect(await failures()).toBe(before);
   });
 

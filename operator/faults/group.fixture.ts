@@ -20,10 +20,14 @@ export interface GroupScene extends Scene {
   deployments(): Promise<MemberObject[]>;
   /** `spec.replicas` of each. */
   sizes(): Promise<number[]>;
+  /** How often the spec of each was changed since the group stood: what a client that was killed does not learn shows here. */
+  changes(): Promise<number[]>;
   shop(): Promise<ScalingGroup>;
   scaleShop(replicas: number): Promise<void>;
   /** Until one member at least has these replicas: the scaling is under way. */
   begun(replicas: number): Promise<void>;
+  /** Until every member's `spec.replicas` is this. */
+  sized(replicas: number, timeoutSeconds?: number): Promise<void>;
   /** Until every member has `replicas`, ready, and the status tells of a scaling to there that is complete. */
   whole(replicas: number, timeoutSeconds?: number): Promise<ScalingGroup>;
 }
@@ -56,16 +60,23 @@ export async function startGroup(
       .filter(({ metadata }) => members.includes(metadata.name))
       .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   };
+  let before: number[] = [];
   const group: GroupScene = {
     ...scene,
     kubeconfigFile,
     members,
     deployments,
+    changes: async () => (await deployments()).map((one, index) => generationOf(one) - before[index]),
     sizes: async () => (await deployments()).map(({ spec }) => spec.replicas),
     shop: () => scene.readGroup(groupName),
     scaleShop: (replicas) => scene.scale(groupName, replicas),
     begun: (replicas) =>
       vi.waitFor(async () => expect(await group.sizes()).toContain(replicas), { timeout: 15_000, interval: 5 }),
+    sized: (replicas, timeoutSeconds = 10) =>
+      vi.waitFor(async () => expect(await group.sizes()).toEqual(members.map(() => replicas)), {
+        timeout: timeoutSeconds * 1000,
+        interval: 50,
+      }),
     whole: (replicas, timeoutSeconds = 30) =>
       vi.waitFor(
         async () => {
@@ -87,13 +98,16 @@ export async function startGroup(
   await scene.group(groupName, { replicas: initialReplicas, minReplicas: 1, members: membersNamed(members) });
   await vi.waitFor(
     async () => {
-      const ready = (await deployments()).map(({ status }) => status?.readyReplicas);
-      expect(ready).toEqual(members.map(() => initialReplicas));
+      const found = await deployments();
+      expect(found.map(({ status }) => status?.readyReplicas)).toEqual(members.map(() => initialReplicas));
+      before = found.map(generationOf);
     },
     { timeout: 30_000, interval: 100 },
   );
   return group;
 }
+
+const generationOf = ({ metadata }: MemberObject) => metadata.generation ?? 0;
 
 /** Repeats a user's request until the API server is there to take it. */
 export async function insist<T>(request: () => Promise<T>, timeoutSeconds = 20): Promise<T> {

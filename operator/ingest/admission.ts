@@ -45,6 +45,8 @@ export interface AdmissionOptions {
   /** Reviews under way at once; they share the API server with the scaling. */
   readonly concurrency?: number;
   readonly maxWaiting?: number;
+  /** Of one source, so that a flood leaves room for others. */
+  readonly maxWaitingOfSource?: number;
 }
 
 const tokenReviewType: ResourceType = {
@@ -73,10 +75,12 @@ const everybody = 'everybody';
 
 export function createAdmission(options: AdmissionOptions): Admission {
   const { api, metrics, nowSeconds, admittedForSeconds = 60, refusedForSeconds = 10 } = options;
-  const { maxRemembered = 10_000, concurrency = 4, maxWaiting = 1000 } = options;
+  const { maxRemembered = 10_000, concurrency = 4, maxWaiting = 1000, maxWaitingOfSource = 200 } = options;
   const queue = new PQueue({ concurrency });
   const budgetOf = (capacity: number, refillPerSecond: number) =>
     createFailureBudget({ capacity, refillPerSecond, maxKeys: maxRemembered, nowSeconds });
+  /** Reviews that wait or are under way, by source. */
+  const waitingOf = new Map<string, number>();
   const perSource = budgetOf(20, 1);
   const inAll = budgetOf(100, 10);
   const tokens = createMemory<User>(maxRemembered);
@@ -106,6 +110,11 @@ export function createAdmission(options: AdmissionOptions): Admission {
     const waiting = memory.underWay.get(key);
     if (waiting !== undefined) return waiting;
     if (queue.size >= maxWaiting) return { status: 503, message: 'too many pushes wait', retryAfterSeconds: 1 };
+    const others = waitingOf.get(source) ?? 0;
+    if (others >= maxWaitingOfSource) {
+      return { status: 429, message: 'too many pushes of this sender wait', retryAfterSeconds: 1 };
+    }
+    waitingOf.set(source, others + 1);
 
     const asked = queue.add(async (): Promise<T | Refusal> => {
       // When its turn comes: those before it may have used up the budget.
@@ -132,7 +141,12 @@ export function createAdmission(options: AdmissionOptions): Admission {
       return refusal;
     });
     memory.underWay.set(key, asked);
-    return asked.finally(() => memory.underWay.delete(key));
+    return asked.finally(() => {
+      memory.underWay.delete(key);
+      const left = (waitingOf.get(source) ?? 0) - 1;
+      if (left > 0) waitingOf.set(source, left);
+      else waitingOf.delete(source);
+    });
   }
 
   async function reviewToken(token: string): Promise<User | undefined> {

@@ -73,7 +73,7 @@ function memberHappenings(before: readonly MemberStatus[], after: readonly Membe
 
 function limitHappenings(previous: ScalingGroupStatus | undefined, next: ScalingGroupStatus): Happening[] {
   const limitOf = (status: ScalingGroupStatus | undefined) =>
-    status?.conditions.find(({ type, status: value }) => type === 'ScalingLimited' && value === 'True');
+    status?.conditions?.find(({ type, status: value }) => type === 'ScalingLimited' && value === 'True');
   const limit = limitOf(next);
   if (limit === undefined || limitOf(previous)?.message === limit.message) return [];
   return [{ type: 'Warning', reason: limit.reason, note: limit.message, counts: { limit: limit.reason } }];

@@ -16,6 +16,7 @@ export function withLatency(api: KubernetesApi, milliseconds: number): Kubernete
     replace: (...args) => after(() => api.replace(...args)),
     apply: (...args) => after(() => api.apply(...args)),
     mergePatch: (...args) => after(() => api.mergePatch(...args)),
+    jsonPatch: (...args) => after(() => api.jsonPatch(...args)),
     delete: (...args) => after(() => api.delete(...args)),
   };
 }

@@ -101,7 +101,7 @@ export function createGroupReconcile(options: GroupReconcileOptions): Reconcile 
   }
 
   function refuse(group: ScalingGroup, memory: GroupMemory, reason: string, message: string, now: number): undefined {
-    const before = memory.status?.conditions.find(({ type }) => type === 'Ready');
+    const before = memory.status?.conditions?.find(({ type }) => type === 'Ready');
     if (before?.reason !== reason) context.events.record(group, 'Warning', reason, message);
     metrics.refused(reason);
     statusWriter.submit(group, memory, unusableStatus(reason, message, memory.status, now, group.metadata.generation));

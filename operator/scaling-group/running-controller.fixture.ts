@@ -110,17 +110,24 @@ export async function runController(options: RunningControllerOptions): Promise<
 }
 
 function withScaleCalls(api: KubernetesApi, calls: ScaleCall[], latencyMilliseconds: number): KubernetesApi {
+  async function told<T>(name: string, replicas: number, write: () => Promise<T>): Promise<T> {
+    const answer = await write().catch((error: Error) => error);
+    calls.push({ name, replicas, accepted: !(answer instanceof Error) });
+    if (answer instanceof Error) throw answer;
+    return answer;
+  }
   return {
     ...api,
     async mergePatch<T>(...args: Parameters<KubernetesApi['mergePatch']>): Promise<T> {
       if (latencyMilliseconds > 0) await delay(latencyMilliseconds);
       const [, , name, patch, write] = args;
       if (write?.subresource !== 'scale') return api.mergePatch<T>(...args);
-      const { replicas } = (patch as { spec: { replicas: number } }).spec;
-      const answer = await api.mergePatch<T>(...args).catch((error: Error) => error);
-      calls.push({ name, replicas, accepted: !(answer instanceof Error) });
-      if (answer instanceof Error) throw answer;
-      return answer;
+      return told(name, (patch as { spec: { replicas: number } }).spec.replicas, () => api.mergePatch<T>(...args));
+    },
+    async jsonPatch<T>(...args: Parameters<KubernetesApi['jsonPatch']>): Promise<T> {
+      if (latencyMilliseconds > 0) await delay(latencyMilliseconds);
+      const [, , name, operations] = args;
+      return told(name, operations.at(-1)?.value as number, () => api.jsonPatch<T>(...args));
     },
   };
 }

@@ -21,8 +21,13 @@ interface PodObject extends StoredObject {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
-// More conflicts in a row than that is a writer that never stops: the caller's back-off is the place to wait.
+// More failures in a row than that: the caller's back-off is the place to wait.
 const attempts = 5;
+/**
+ * So often a write depends on the version that was read, which says that nothing changed at all. A writer that is faster than
+ * the way to the API server changes it every time; then the write depends on what was decided about, replicas and uid.
+ */
+const versionedAttempts = 2;
 
 /** `scale` writes nothing while `context.mayAct()` is false. */
 export function createWorkloads(options: WorkloadsOptions): Workloads {
@@ -96,19 +101,32 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       const kind = cachedKind(ref);
       const type = kind?.type ?? (await api.typeOf(ref.apiVersion, ref.kind));
       const over = kind?.get(namespace, ref.name)?.resourceVersion;
-      let resourceVersion = workload.resourceVersion;
+      const options = { subresource: 'scale', fieldManager, signal } as const;
+      let seen = { resourceVersion: workload.resourceVersion, replicas: workload.replicas };
+      const write = (attempt: number) => {
+        const { resourceVersion } = seen;
+        // Of none a Scale has no field that could be tested.
+        if (attempt <= versionedAttempts || seen.replicas === 0) {
+          const patch = { metadata: { resourceVersion }, spec: { replicas } };
+          return api.mergePatch<ScaleObject>(type, namespace, ref.name, patch, options);
+        }
+        const operations = [
+          { op: 'test', path: '/metadata/uid', value: uid },
+          { op: 'test', path: '/spec/replicas', value: seen.replicas },
+          { op: 'replace', path: '/spec/replicas', value: replicas },
+        ] as const;
+        return api.jsonPatch<ScaleObject>(type, namespace, ref.name, operations, options);
+      };
       for (let attempt = 1; ; attempt++) {
         if (!context.mayAct()) return false;
         try {
-          const patch = { metadata: { resourceVersion }, spec: { replicas } };
-          const write = { subresource: 'scale', fieldManager, signal } as const;
-          const { metadata } = await api.mergePatch<ScaleObject>(type, namespace, ref.name, patch, write);
+          const { metadata } = await write(attempt);
           if (over !== undefined && metadata.resourceVersion !== undefined) {
             ownWrites.remember(uid, { over, resourceVersion: metadata.resourceVersion, replicas });
           }
           return true;
         } catch (error) {
-          if (!(error instanceof KubernetesError && error.status === 409) || attempt === attempts) throw error;
+          if (!isOvertaken(error, attempt) || attempt === attempts) throw error;
         }
         const found = await api.get<ScaleObject>(type, namespace, ref.name, { subresource: 'scale', signal });
         // Made anew under the same name, it is a workload that nobody has decided about.
@@ -116,10 +134,16 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
         const current = found.spec?.replicas ?? 0;
         const wanted = stillWanted?.(current) ?? current === workload.replicas;
         if (current === replicas || !wanted) return false;
-        resourceVersion = found.metadata.resourceVersion ?? '';
+        seen = { resourceVersion: found.metadata.resourceVersion ?? '', replicas: current };
       }
     },
   };
+}
+
+/** Somebody wrote in between; 422 is the answer to a test that does not hold. */
+function isOvertaken(error: unknown, attempt: number): boolean {
+  if (!(error instanceof KubernetesError)) return false;
+  return error.status === 409 || (error.status === 422 && attempt > versionedAttempts);
 }
 
 function isReady({ metadata, status }: PodObject): boolean {

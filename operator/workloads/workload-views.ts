@@ -74,14 +74,14 @@ export function statefulSetWorkload(set: StatefulSetObject): Workload {
 export function scalingGroupWorkload(group: ScalingGroup): Workload {
   const { name, ...rest } = identity(group);
   const { status } = group;
-  const blocked = status?.members.find(({ state }) => state === 'QuotaExceeded' || state === 'Failed');
+  const blocked = status?.members?.find(({ state }) => state === 'QuotaExceeded' || state === 'Failed');
   const observed = (status?.observedGeneration ?? 0) >= (group.metadata.generation ?? 0);
   return {
     ...rest,
     ref: { apiVersion: resourceTypes.scalingGroup.apiVersion, kind: 'ScalingGroup', name },
     replicas: group.spec.replicas ?? 1,
     ready: status?.replicas ?? 0,
-    rollingOut: status?.members.some(({ state }) => state === 'RollingOut') ?? false,
+    rollingOut: status?.members?.some(({ state }) => state === 'RollingOut') ?? false,
     observed,
     podSelector: status?.selector ?? '',
     failure: blocked && `${blocked.kind} ${blocked.name}: ${blocked.message ?? blocked.state}`,

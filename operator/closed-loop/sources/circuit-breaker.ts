@@ -1,6 +1,6 @@
 /**
- * Keeps a source that is gone from holding up every tick. After some failures in a row a cheap probe tells whether it is
- * the source or the questions; while the probe fails nothing is asked, with longer and longer pauses between probes.
+ * Keeps a source that is gone from holding up every tick to its end. After some failures in a row a cheap probe tells whether
+ * it is the source or the questions; while the probe fails nothing else is asked.
  */
 
 export interface CircuitBreakerOptions {
@@ -12,9 +12,10 @@ export interface CircuitBreakerOptions {
   readonly outage: (error: unknown) => string | undefined;
   /** Outages in a row, without an answer between, that call for a probe. */
   readonly failuresToProbe?: number;
-  /** Of the first pause; each further one is twice as long. */
-  readonly firstPauseSeconds?: number;
-  readonly longestPauseSeconds?: number;
+  /** A probe without an answer has failed after this time. */
+  readonly probeSeconds?: number;
+  /** Between two probes: shorter than any tick, so that the first tick after the source came back finds it. */
+  readonly pauseSeconds?: number;
 }
 
 /** Nothing was asked; the message is that of the last outage. */
@@ -33,9 +34,9 @@ export interface CircuitBreaker {
 }
 
 export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
-  const { now, probe, outage, failuresToProbe = 3, firstPauseSeconds = 1, longestPauseSeconds = 15 } = options;
+  const { now, probe, outage, failuresToProbe = 3, probeSeconds = 2, pauseSeconds = 0.5 } = options;
   let failures = 0;
-  let failedProbes = 0;
+  let isOpen = false;
   let lastReason = '';
   /** Unix seconds. */
   let pausedUntil = 0;
@@ -43,12 +44,13 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
 
   function closeAgain() {
     failures = 0;
-    failedProbes = 0;
+    isOpen = false;
   }
 
-  async function runProbe(signal: AbortSignal): Promise<void> {
+  async function runProbe(tick: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([tick, AbortSignal.timeout(probeSeconds * 1000)]);
     try {
-      await probe(signal);
+      await untilAborted(probe(signal), signal);
       closeAgain();
     } catch (error) {
       const reason = outage(error);
@@ -57,14 +59,14 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
         return;
       }
       lastReason = reason;
-      pausedUntil = now() + Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** Math.min(failedProbes, 16));
-      failedProbes++;
+      pausedUntil = now() + pauseSeconds;
+      isOpen = true;
     }
   }
 
   return {
     get isOpen() {
-      return failedProbes > 0;
+      return isOpen;
     },
     async run(signal, ask) {
       while (failures >= failuresToProbe) {

@@ -4,7 +4,7 @@ import type { MetricAnswer } from '../contract.ts';
 import { createHostGuard, type HostGuard } from './host-guard.ts';
 import { createJsonGetter } from './http-json.ts';
 import { numberAt } from './json-number.ts';
-import { groupIndexes, messageOf, missing, type Source, type SourceMetrics } from './source.ts';
+import { groupIndexes, lateReason, messageOf, missing, type Source, type SourceMetrics } from './source.ts';
 
 export interface HttpSourceOptions {
   /** Host names that a source may name; see `defaultHttpSourceHosts`. */
@@ -57,8 +57,9 @@ export function createHttpSource(options: HttpSourceOptions): Source & { close()
               answers[index] = typeof number === 'number' ? { value: number } : missing(`${url}: ${number}`);
             }
           } catch (error) {
-            const reason = deadline.aborted ? 'no answer before the tick ended' : messageOf(error);
-            for (const index of indexes) answers[index] = missing(`${url}: ${reason}`);
+            const reason = (index: number) =>
+              deadline.aborted ? lateReason(requests[index]) : `${url}: ${messageOf(error)}`;
+            for (const index of indexes) answers[index] = missing(reason(index));
           }
         }),
       );

@@ -10,7 +10,7 @@ import { createHttpSource, defaultHttpSourceHosts } from './http-source.ts';
 import { createPrometheusSource } from './prometheus-source.ts';
 import { createPushSource } from './push-source.ts';
 import { createResourceSource, listPodsOf, type PodLister } from './resource-source.ts';
-import { createSourceMetrics, groupIndexes, messageOf, missing, type Source } from './source.ts';
+import { createSourceMetrics, groupIndexes, lateReason, messageOf, missing, type Source } from './source.ts';
 
 export interface MetricReaderOptions {
   /** Undefined: its metrics are missing, with the reason. */
@@ -53,7 +53,7 @@ export function createMetricReader(options: MetricReaderOptions): ClosableMetric
       // Every question listens to it, and Node warns of more than ten.
       const deadline = AbortSignal.any([tickDeadline]);
       setMaxListeners(0, deadline);
-      const answers: MetricAnswer[] = requests.map(() => missing('the source did not answer before the tick ended'));
+      const answers: MetricAnswer[] = requests.map((request) => missing(lateReason(request)));
       const byKind = groupIndexes(requests, ({ source }) => kindOf(source) ?? '');
       await Promise.all(
         [...byKind].map(async ([kind, indexes]) => {

@@ -14,7 +14,7 @@ import {
   sharedText,
 } from './query-plan.ts';
 import { groupKey, splitByGroup } from './shared-query.ts';
-import { missing, type Source, type SourceMetrics } from './source.ts';
+import { latePrometheus, missing, type Source, type SourceMetrics } from './source.ts';
 
 export interface PrometheusSourceOptions {
   readonly client: Pick<PrometheusClient, 'samples'>;
@@ -25,8 +25,10 @@ export interface PrometheusSourceOptions {
   readonly limits?: SharedQueryLimits;
   /** A sample older than this is missing. */
   readonly maxAgeSeconds?: number;
-  /** A query that Prometheus refused is asked again after this time. */
+  /** A query that cannot be asked as it stands is asked again after this time. */
   readonly refusedForSeconds?: number;
+  /** One that failed on the series that are there (status 422) is asked again after this time. */
+  readonly failedForSeconds?: number;
 }
 
 interface Refusal {
@@ -39,7 +41,7 @@ interface Refusal {
 const refusalsKept = 10_000;
 
 export function createPrometheusSource(options: PrometheusSourceOptions): Source {
-  const { client, now, metrics, maxAgeSeconds = 120, refusedForSeconds = 60 } = options;
+  const { client, now, metrics, maxAgeSeconds = 120, refusedForSeconds = 60, failedForSeconds = 10 } = options;
   const { concurrency = 10, limits = defaultSharedQueryLimits } = options;
   const planner = createQueryPlanner(limits);
   const queue = new PQueue({ concurrency });
@@ -80,7 +82,11 @@ export function createPrometheusSource(options: PrometheusSourceOptions): Source
       refusals.delete(text);
       answer(requests, judge(samples));
     } catch (error) {
-      if (isRefused(error)) refusals.set(text, { reason: reasonOf(error), until: now() + refusedForSeconds });
+      if (isRefused(error)) {
+        // Series mend themselves: two exporters of one thing during a roll-out are a many-to-many match, and then are not.
+        const seconds = error.httpStatus === 422 ? failedForSeconds : refusedForSeconds;
+        refusals.set(text, { reason: reasonOf(error), until: now() + seconds });
+      }
       answer(requests, missing(reasonOf(error)));
     }
   }
@@ -170,9 +176,9 @@ function outageOf(error: unknown): string | undefined {
 
 function reasonOf(error: unknown): string {
   if (error instanceof CircuitOpenError) return error.message;
-  if (!(error instanceof PrometheusError)) return 'Prometheus did not answer before the tick ended';
+  if (!(error instanceof PrometheusError)) return latePrometheus;
   const { code, detail = '' } = error;
-  if (code === 'timeout') return 'Prometheus did not answer in time';
+  if (code === 'timeout') return latePrometheus;
   if (isRefused(error)) return `Prometheus refuses the query: ${detail}`;
   return code === 'unreachable' ? `Prometheus cannot be reached: ${detail}` : `Prometheus failed: ${detail}`;
 }

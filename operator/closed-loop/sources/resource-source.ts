@@ -3,7 +3,7 @@ import { type KubernetesApi, KubernetesError, resourceTypes } from '../../../env
 import type { MetricAnswer, MetricRequest } from '../contract.ts';
 import { parseLabelSelector } from './label-selector.ts';
 import { answerFromPods, type MeasurablePod, type PodMetrics } from './pod-usage.ts';
-import { groupIndexes, messageOf, missing, type Source, type SourceMetrics } from './source.ts';
+import { groupIndexes, lateResource, messageOf, missing, type Source, type SourceMetrics } from './source.ts';
 
 /** The pods of a namespace. @throws KubernetesError */
 export type PodLister = (namespace: string, signal: AbortSignal) => Promise<readonly MeasurablePod[]>;
@@ -75,7 +75,7 @@ export function createResourceSource({ api, listPods, now, metrics }: ResourceSo
 }
 
 function reasonOf(error: unknown, deadline: AbortSignal): string {
-  if (deadline.aborted) return 'metrics.k8s.io did not answer before the tick ended';
+  if (deadline.aborted) return lateResource;
   if (error instanceof KubernetesError && error.status === 404) {
     return 'the API server has no metrics.k8s.io; install metrics-server';
   }

@@ -61,6 +61,19 @@ export function missing(reason: string): MetricAnswer {
   return { missing: reason.length > 500 ? `${reason.slice(0, 499)}…` : reason };
 }
 
+/**
+ * Why a request has no number when its tick ended first. The same words whoever notices it, the source or the reader: a
+ * status is written whenever they change.
+ */
+export function lateReason({ source }: Pick<MetricRequest, 'source'>): string {
+  if (source.prometheus !== undefined) return latePrometheus;
+  if (source.resource !== undefined) return lateResource;
+  if (source.http !== undefined) return `${source.http.url}: no answer in time`;
+  return 'the source did not answer in time';
+}
+export const latePrometheus = 'Prometheus did not answer in time';
+export const lateResource = 'metrics.k8s.io did not answer in time';
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
