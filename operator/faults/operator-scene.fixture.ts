@@ -31,7 +31,6 @@ export async function operatorScene(
     kubeconfigFile: cluster.kubeconfigFile,
     namespace,
     watchNamespaces: [namespace],
-    logLevel: 'debug',
     ...options,
   });
   return {
@@ -68,7 +67,6 @@ export async function operatorScene(
 /** Stops operators after the tests of a file. */
 export function stoppedAfterwards(operators: readonly OperatorProcess[]): void {
   afterAll(async () => {
-    for (const operator of operators) { (await import('node:fs')).writeFileSync(`/tmp/f2-op-${operator.pid}.log`, operator.logs.map((l) => JSON.stringify(l)).join('\n') + operator.otherOutput.join('\n') + (await operator.metrics().catch(String))); }
     await Promise.all(operators.map((operator) => operator.stop()));
   });
 }

@@ -123,30 +123,32 @@ describeCluster('a flood of pushes', (cluster) => {
       expect(Math.max(...waits)).toBeLessThan(2);
       await expect.poll(() => on.replicas(loop), within(5)).toBeGreaterThan(1);
     }
-    const first = await flooding;
-    const afterFirst = await peakMemory();
-    const second = await flood();
-    const afterSecond = await peakMemory();
+    const floods = [await flooding];
+    const peaks = [before.memory, await peakMemory()];
+    // The heap grows to its working size in the first two.
+    for (let further = 0; further < 2; further++) {
+      floods.push(await flood());
+      peaks.push(await peakMemory());
+    }
     const seconds = (performance.now() - before.started) / 1000;
     const asked = (await reviews()) - before.reviews;
-    const figures = {
-      perSecond: [first, second].map(({ sent, seconds }) => Math.round(sent / seconds)),
-      answers: [first.answers, second.answers],
-      peakMebibytes: [before.memory, afterFirst, afterSecond].map((bytes) => Math.round(bytes / mebibyte)),
+    const figures = JSON.stringify({
+      perSecond: floods.map(({ sent, seconds }) => Math.round(sent / seconds)),
+      answers: floods.map(({ answers }) => answers),
+      peakMebibytes: peaks.map((bytes) => Math.round(bytes / mebibyte)),
       tokenReviews: asked,
       longestGoodPushSeconds: Math.max(...waits),
-    };
-    console.info(JSON.stringify(figures));
+    });
 
-    for (const { sent, answers, ended } of [first, second]) {
-      expect((answers[401] ?? 0) + (answers[429] ?? 0)).toBe(sent);
+    for (const { sent, answers, ended } of floods) {
+      expect((answers[401] ?? 0) + (answers[429] ?? 0), figures).toBe(sent);
       expect(ended).toBe(0);
       expect(sent).toBeGreaterThan(10_000);
     }
     // 20 at once and one a second for the flood, and the pusher that was new.
-    expect(asked).toBeLessThanOrEqual(20 + 4 + Math.ceil(seconds) + 1);
-    expect((afterFirst - before.memory) / mebibyte).toBeLessThan(150);
-    expect((afterSecond - afterFirst) / mebibyte).toBeLessThan(30);
+    expect(asked, figures).toBeLessThanOrEqual(20 + 4 + Math.ceil(seconds) + 1);
+    expect((peaks[3] - peaks[2]) / mebibyte, figures).toBeLessThan(40);
+    expect((peaks[3] - peaks[0]) / mebibyte, figures).toBeLessThan(200);
     expect(operator.end).toBeUndefined();
   });
 });

@@ -119,3 +119,11 @@ test('without the API server nobody is let in, nor counted as refused', async ()
   failure = undefined;
   expect(await admission.admit(attempt('good-0'))).toBeUndefined();
 });
+
+test('a flood fills the queue of its own sender only', async () => {
+  const flood = Array.from({ length: 1500 }, (_, index) => admission.admit(attempt(`bad ${index}`)));
+  const other = admission.admit(attempt('good', { address: '10.0.0.2' }));
+  const refusals = await Promise.all(flood);
+  expect(new Set(refusals.map((refusal) => refusal?.status))).toEqual(new Set([401, 429]));
+  expect(await other).toBeUndefined();
+});

@@ -34,7 +34,8 @@ export interface ResourceCacheOptions<T extends StoredObject> {
   readonly backoff?: Backoff;
 }
 
-const defaultBackoff: Backoff = { initialMilliseconds: 500, maxMilliseconds: 15_000 };
+/** Its longest wait is how long a request made right after an outage may go unseen. */
+const defaultBackoff: Backoff = { initialMilliseconds: 500, maxMilliseconds: 5_000 };
 /** A watch that ends sooner is not the regular end of one: without a pause, a broken proxy would have us spin. */
 const regularWatchMilliseconds = 5_000;
 const absentTypeMilliseconds = 300_000;
