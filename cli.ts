@@ -68,6 +68,7 @@ export const verbs: readonly Verb[] = [
 
 /** Runs a command line (without interpreter and script) and resolves to its exit code. */
 export function main(argv: readonly string[]): Promise<number> {
+  process.stdout.off('error', endQuietlyWithoutReader).on('error', endQuietlyWithoutReader);
   const { version, description } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
   return runProgram(argv, { verbs, version, description, debug: debugRequested });
 }
@@ -75,6 +76,12 @@ export function main(argv: readonly string[]): Promise<number> {
 async function debugRequested(): Promise<boolean> {
   const { settings } = await import('./env/settings.ts');
   return settings().debug;
+}
+
+/** A reader that has seen enough (`duoloop --help | head`) is no failure. */
+function endQuietlyWithoutReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
 }
 
 if (process.argv[1] !== undefined && import.meta.filename === process.argv[1]) {
