@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defineCommand } from '../env/command.ts';
 import { UserError } from '../env/errors.ts';
+import { logLevelSchema } from './runtime/logger.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const patterns = z
@@ -39,7 +40,7 @@ export const operatorOptionsSchema = z
     policyHost: patterns,
     leaseDurationSeconds: z.coerce.number().min(1).max(600).default(15),
     identity: z.string().min(1).max(253).optional(),
-    logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    logLevel: logLevelSchema.default('info'),
   })
   .refine((options) => (options.tlsCert === undefined) === (options.tlsKey === undefined), {
     path: ['tlsCert'],
@@ -79,7 +80,7 @@ export const command = defineCommand({
     { flags: '--policy-host <regexp...>', description: 'hosts that OPA decisions may name' },
     { flags: '--lease-duration-seconds <n>', description: 'time after which a dead leader is replaced' },
     { flags: '--identity <name>', description: 'of this replica in the lease (host name and a random part)' },
-    { flags: '--log-level <level>', description: 'trace, debug, info, warn, error or silent' },
+    { flags: '--log-level <level>', description: 'trace, debug, info, warn, error, fatal or silent' },
   ],
   schema: operatorOptionsSchema,
   async run(options, { signal }) {
