@@ -52,7 +52,7 @@ export interface LabFiles {
 }
 
 /** Names and addresses under which a server on loopback is called, from a client or by the aggregation layer. */
-export const loopbackNames = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] } as const;
+export const loopbackNames = { hosts: ['localhost', '127.0.0.1'] } as const;
 
 /** @param server address of the API server to be */
 export async function writeLabFiles(folder: string, server: string): Promise<LabFiles> {
@@ -66,8 +66,7 @@ export async function writeLabFiles(folder: string, server: string): Promise<Lab
   const [apiServer, etcdServer, etcdClient, frontProxyClient] = await Promise.all([
     authority.issue({
       commonName: 'kube-apiserver',
-      dnsNames: [...loopbackNames.dnsNames, 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],
-      ipAddresses: loopbackNames.ipAddresses,
+      hosts: [...loopbackNames.hosts, 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],
     }),
     etcdAuthority.issue({ commonName: 'etcd', ...loopbackNames }),
     etcdAuthority.issue({ commonName: 'kube-apiserver' }),

@@ -46,7 +46,7 @@ test('a certificate that is replaced is served to connections to come', async ()
   const authority = await createCertificateAuthority('test');
   const files = { certFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key') };
   const issue = async (commonName: string) => {
-    const { certificatePem, privateKeyPem } = await authority.issue({ commonName, ipAddresses: ['127.0.0.1'] });
+    const { certificatePem, privateKeyPem } = await authority.issue({ commonName, hosts: ['127.0.0.1'] });
     await writeFile(files.keyFile, privateKeyPem);
     await writeFile(files.certFile, certificatePem);
   };

@@ -1,8 +1,15 @@
 /** The webhook's certificate and the authority that signs it: issued, judged and renewed here, kept elsewhere. */
 import 'reflect-metadata';
-import { randomBytes, type webcrypto } from 'node:crypto';
-import { isIP } from 'node:net';
+import { randomBytes } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import {
+  type Authority,
+  certificatePem,
+  createAuthority,
+  importSigningKey,
+  issueCertificate,
+  privateKeyPem,
+} from '../../env/certificates.ts';
 
 /** All in PEM. */
 export interface WebhookCertificates {
@@ -21,10 +28,6 @@ export const renewCertificateSeconds = 30 * secondsPerDay;
 /** Long, since a new one has to reach the API server before it is used. */
 export const authoritySeconds = 3650 * secondsPerDay;
 export const renewAuthoritySeconds = 365 * secondsPerDay;
-/** For clocks that disagree. */
-const backdatedSeconds = 300;
-
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 /**
  * What has to be made anew. Unreadable certificates are made anew like missing ones.
@@ -52,27 +55,17 @@ export async function renew(
   now: number,
 ): Promise<WebhookCertificates> {
   if (renewal === 'certificate' && current !== undefined) {
-    const [authority] = certificatesIn(current.authorities);
-    const key = await importKey(current.authorityKey);
-    return { ...current, ...(await issue(hosts, authority, key, now)) };
+    const [certificate] = certificatesIn(current.authorities);
+    const signingKey = await importSigningKey(current.authorityKey);
+    return { ...current, ...(await issue({ certificate, signingKey }, hosts, now)) };
   }
-  const keys = await generateKeys();
-  const authority = await x509.X509CertificateGenerator.createSelfSigned({
-    ...validity(now, authoritySeconds),
-    // Two authorities of one name would be taken for each other.
-    name: [{ CN: [`duoloop-webhook-${randomBytes(4).toString('hex')}`] }],
-    keys,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  });
+  // Two authorities of one name would be taken for each other.
+  const commonName = `duoloop-webhook-${randomBytes(4).toString('hex')}`;
+  const authority = await createAuthority({ commonName, now, validSeconds: authoritySeconds });
   return {
-    ...(await issue(hosts, authority, keys.privateKey, now)),
-    authorities: [authority, ...stillValid(current, now)].map((one) => pemOf(one)).join(''),
-    authorityKey: await privateKeyPem(keys.privateKey),
+    ...(await issue(authority, hosts, now)),
+    authorities: [authority.certificate, ...stillValid(current, now)].map(certificatePem).join(''),
+    authorityKey: await privateKeyPem(authority.signingKey),
   };
 }
 
@@ -82,30 +75,18 @@ export function expiryOf({ certificate }: Pick<WebhookCertificates, 'certificate
 }
 
 async function issue(
+  authority: Authority,
   hosts: readonly string[],
-  authority: x509.X509Certificate,
-  signingKey: webcrypto.CryptoKey,
   now: number,
 ): Promise<Pick<WebhookCertificates, 'certificate' | 'privateKey'>> {
-  const keys = await generateKeys();
-  const certificate = await x509.X509CertificateGenerator.create({
-    ...validity(now, certificateSeconds),
-    subject: [{ CN: ['duoloop-webhook'] }],
-    issuer: authority.subjectName,
-    publicKey: keys.publicKey,
-    signingKey,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      await x509.AuthorityKeyIdentifierExtension.create(authority.publicKey),
-      new x509.SubjectAlternativeNameExtension(
-        hosts.map((value) => ({ type: isIP(value) ? ('ip' as const) : ('dns' as const), value })),
-      ),
-    ],
+  const issued = await issueCertificate(authority, {
+    commonName: 'duoloop-webhook',
+    hosts,
+    usages: [x509.ExtendedKeyUsage.serverAuth],
+    now,
+    validSeconds: certificateSeconds,
   });
-  return { certificate: pemOf(certificate), privateKey: await privateKeyPem(keys.privateKey) };
+  return { certificate: issued.certificatePem, privateKey: issued.privateKeyPem };
 }
 
 function stillValid(current: WebhookCertificates | undefined, now: number): x509.X509Certificate[] {
@@ -129,29 +110,4 @@ function hostsOf(certificate: x509.X509Certificate): string[] {
 
 function secondsLeft({ notAfter }: x509.X509Certificate, now: number): number {
   return notAfter.getTime() / 1000 - now;
-}
-
-function validity(now: number, seconds: number) {
-  return {
-    serialNumber: randomBytes(16).toString('hex'),
-    notBefore: new Date((now - backdatedSeconds) * 1000),
-    notAfter: new Date((now + seconds) * 1000),
-  };
-}
-
-function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>;
-}
-
-async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
-  const data = x509.PemConverter.decodeFirst(pem);
-  return crypto.subtle.importKey('pkcs8', data, algorithm, true, ['sign']) as Promise<webcrypto.CryptoKey>;
-}
-
-async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
-  return `${x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY').trimEnd()}\n`;
-}
-
-function pemOf(certificate: x509.X509Certificate): string {
-  return `${certificate.toString('pem').trimEnd()}\n`;
 }
