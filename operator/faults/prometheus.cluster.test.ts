@@ -182,7 +182,9 @@ describeCluster('metrics that cannot be had', (cluster) => {
     }
     expect(await operator.metric('duoloop_source_available', 'source="prometheus"')).toBe(0);
     expect((await missed()) - before.missed).toBeGreaterThanOrEqual(3 * (windowSeconds + 1));
-    expect((await busyTicks()) - before.busyTicks).toBeLessThanOrEqual(1);
+    // Counted by loop. Of a tick of one second 0.2 s are left when a source was silent to the end: on a machine that other
+    // tests share, two of the ticks may overrun.
+    expect((await busyTicks()) - before.busyTicks).toBeLessThanOrEqual(2 * names.length);
     const onTime = await operator.metric('duoloop_tick_lateness_seconds_bucket', 'le="1"');
     expect(onTime).toBe(await on.ticks());
 
