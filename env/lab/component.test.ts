@@ -10,6 +10,7 @@ import { type OrphanGuard, startOrphanGuard } from './orphan-guard.ts';
 
 let folder: string;
 let guard: OrphanGuard;
+let scripts = 0;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'duoloop-component-'));
   guard = startOrphanGuard(folder);
@@ -21,7 +22,8 @@ afterEach(async () => {
 
 /** A shell script that is ready once it has written `ready` to its log. */
 function shell(script: string, extra: Partial<ComponentSpec> = {}): ComponentSpec {
-  const logFile = join(folder, 'log');
+  // Of its own: what an earlier script wrote would make this one ready before it is.
+  const logFile = join(folder, `log-${scripts++}`);
   const ready = async () => {
     if (!(await readFile(logFile, 'utf8')).includes('ready')) throw new Error('not yet');
   };
