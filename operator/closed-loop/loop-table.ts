@@ -1,6 +1,8 @@
 /** The closed loops that this process runs, found by key, by interval and by what they scale. */
+
 import type { LoopDecision } from '../../policies/reactive/decide.ts';
 import type { TargetRef } from '../../policies/resources/resource.ts';
+import { byAge } from '../workloads/age.ts';
 import { targetKey } from '../workloads/target-key.ts';
 import type { LoopTable, RunningLoop } from './contract.ts';
 
@@ -53,7 +55,8 @@ export function createLoopTable(onListenerError: (error: unknown) => void = () =
     remove,
     intervals: () => byInterval.values(),
     ofInterval: (intervalSeconds) => found(byInterval.keysOf(intervalSeconds)),
-    firstOn: (namespace, target) => found(byTarget.keysOf(targetKey(namespace, target))).sort(byAge)[0],
+    firstOn: (namespace, target) =>
+      found(byTarget.keysOf(targetKey(namespace, target))).sort((a, b) => byAge(a.object, b.object))[0],
     announce(loop, decision) {
       for (const listener of listeners) {
         try {
@@ -64,11 +67,6 @@ export function createLoopTable(onListenerError: (error: unknown) => void = () =
       }
     },
   };
-}
-
-function byAge(a: RunningLoop, b: RunningLoop): number {
-  const born = ({ object }: RunningLoop) => Date.parse(object.metadata.creationTimestamp ?? '') || 0;
-  return born(a) - born(b) || (a.key < b.key ? -1 : 1);
 }
 
 /** Keys under a value; a value without keys is dropped. */

@@ -1,6 +1,8 @@
 /** Which DeliberativeLoop tunes which ClosedLoop. Pure. */
+
 import type { DeliberativeLoopSpec } from '../../policies/resources/deliberative-loop.ts';
 import type { ObjectMeta } from '../../policies/resources/resource.ts';
+import { byAge } from '../workloads/age.ts';
 import { appliesProposals } from './guard.ts';
 
 type Named = Pick<ObjectMeta, 'name' | 'creationTimestamp' | 'labels'>;
@@ -47,10 +49,4 @@ export function selectClosedLoops(
     else conflicts.push({ closedLoop: loop.name, keptBy: keeper.metadata.name });
   }
   return { closedLoops: mine.sort(), conflicts, absent };
-}
-
-function byAge(a: Candidate, b: Candidate): number {
-  const born = ({ metadata }: Candidate) => Date.parse(metadata.creationTimestamp ?? '') || 0;
-  if (a.metadata.name === b.metadata.name) return 0;
-  return born(a) - born(b) || (a.metadata.name < b.metadata.name ? -1 : 1);
 }

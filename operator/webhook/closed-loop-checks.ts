@@ -5,8 +5,8 @@ import { doubtAboutPromql } from '../../policies/promql/one-series.ts';
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import { parseQueryTemplate, renderQuery } from '../closed-loop/sources/query-template.ts';
 import { selects } from '../deliberative-loop/selection.ts';
+import { byAge } from '../workloads/age.ts';
 import { targetKey } from '../workloads/target-key.ts';
-import { isOlder } from './age.ts';
 import { guardrailConflict } from './guardrail-conflict.ts';
 import { createFindings, describeRef, type Findings, ownedMessage, type World } from './world.ts';
 
@@ -41,8 +41,8 @@ function checkTarget({ metadata, spec }: ClosedLoop, world: World, { problem, wa
   const [other] = world
     .closedLoops(namespace)
     .filter((loop) => loop.metadata.name !== name && targetKey(namespace, loop.spec.targetRef) === target)
-    .filter((loop) => isOlder(loop, { metadata }))
-    .sort((a, b) => (isOlder(a, b) ? -1 : 1));
+    .filter((loop) => byAge(loop, { metadata }) < 0)
+    .sort(byAge);
   if (other !== undefined) {
     const rival = { kind: 'ClosedLoop', name: other.metadata.name } as const;
     problem(field, ownedMessage(targetRef, rival, 'add its metrics to that loop, or name another target'));

@@ -2,11 +2,12 @@
 import { isNotFound, KubernetesError, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import type { StoredObject, TargetRef } from '../../policies/resources/resource.ts';
 import { fieldManager, type OperatorContext, type ResourceCache } from '../runtime/contract.ts';
+import { byAge } from './age.ts';
 import { createAutoscalerTargets } from './autoscaler-targets.ts';
 import { createCachedKinds, type WorkloadCaches } from './cached-kinds.ts';
 import type { AutoscalerObject } from './cached-objects.ts';
 import type { Owner, Workload, Workloads } from './contract.ts';
-import { byAge, carriesLabels, createGroupMembership } from './group-members.ts';
+import { carriesLabels, createGroupMembership } from './group-members.ts';
 import { createOwnWrites } from './own-writes.ts';
 import { deploymentWorkload, type ScaleObject, scaleWorkload, statefulSetWorkload } from './workload-views.ts';
 

@@ -1,7 +1,9 @@
 /** Which ScalingGroups a workload is a member of, kept up to date by the cache's changes instead of searched. */
+
 import type { TargetRef } from '../../policies/resources/resource.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
 import type { ResourceCache } from '../runtime/contract.ts';
+import { byAge } from './age.ts';
 import { targetKey } from './target-key.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -13,13 +15,6 @@ export interface GroupMembership {
 
 export function carriesLabels(labels: Labels | undefined, wanted: Labels): boolean {
   return Object.entries(wanted).every(([key, value]) => labels?.[key] === value);
-}
-
-/** Older first; of two made in the same second the one whose name sorts first: every process agrees on the order. */
-export function byAge(a: ScalingGroup, b: ScalingGroup): number {
-  const [madeA, madeB] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
-  if (madeA !== madeB) return madeA < madeB ? -1 : 1;
-  return a.metadata.name < b.metadata.name ? -1 : 1;
 }
 
 /** References of a group as it is stored: defaults apply although nobody has parsed it. */

@@ -12,8 +12,10 @@ export function creationTimestampOf({ metadata }: Aged): string {
   return metadata.creationTimestamp ?? stillToCome;
 }
 
-/** Of two made in the same second, the one whose name sorts first. */
-export function isOlder(one: Aged, other: Aged): boolean {
+/** For sorting, older first; of two made in the same second the one whose name sorts first: every process agrees on it. */
+export function byAge(one: Aged, other: Aged): number {
   const [a, b] = [creationTimestampOf(one), creationTimestampOf(other)];
-  return a === b ? one.metadata.name < other.metadata.name : a < b;
+  if (a !== b) return a < b ? -1 : 1;
+  if (one.metadata.name === other.metadata.name) return 0;
+  return one.metadata.name < other.metadata.name ? -1 : 1;
 }
