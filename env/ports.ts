@@ -77,3 +77,41 @@ export interface ReactiveLoop extends FleetController {
   /** Moves the metric one rank up (the one above it moves down); refused (false) when guardrails forbid it. */
   raiseRank(lane: number, metric: number, second: number): boolean;
 }
+
+/** An application somewhere, as a metrics source is asked for it. */
+export interface ObservedSystem {
+  /** The caller's name for it, such as `namespace/name` of its closed loop. */
+  readonly key: string;
+  readonly namespace: string;
+  /** In the order of the app model's services; requests enter at the first. */
+  readonly workloads: readonly string[];
+}
+
+/** What is known of a system at one moment. Per-service arrays are in the order of its workloads; NaN (−1 for counts) is missing. */
+export interface SystemMeasurement {
+  readonly key: string;
+  /** Offered load and p95 at the entry. */
+  readonly load: number;
+  readonly p95Milliseconds: number;
+  readonly requestsPerSecond: Float64Array;
+  readonly cpuPercent: Float64Array;
+  /** Percent of the limit. */
+  readonly memoryPercent: Float64Array;
+  readonly measuredReady: Int32Array;
+  readonly ready: Int32Array;
+  readonly desired: Int32Array;
+  /** Age of the oldest sample that is in it, seconds; NaN when there is none. */
+  readonly ageSeconds: number;
+  /** One line per measurement that is missing: which query returned nothing for which workload, and which preset would. */
+  readonly missing: readonly string[];
+}
+
+/** Where the measurements of live applications come from. */
+export interface MetricsSource {
+  /**
+   * Measures all systems at this moment, with as many queries for one as for a thousand; in the order asked. What cannot be
+   * measured is missing in the answer.
+   * @throws PrometheusError when nothing at all can be asked (unreachable, unauthorised, timeout)
+   */
+  measure(systems: readonly ObservedSystem[], signal?: AbortSignal): Promise<SystemMeasurement[]>;
+}

@@ -134,7 +134,7 @@ export function describeRun(
     schemaVersion: checkpointVersion,
     algorithm,
     createdAt: new Date().toISOString(),
-    app: { name: app.name, hash: appHash(app) },
+    app: { name: app.name, hash: appHash(app), model: app },
     workloadHash: workloadHash(input),
     gitCommit: input.gitCommit,
     seeds: { training: seed },

@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { type AppModel, appModelSchema } from '../../env/apps/app-model.ts';
+import { appHash, loadApp, shippedApps } from '../../env/apps/load-app.ts';
 import { UserError } from '../../env/errors.ts';
 import { loopSpecSchema } from '../reactive/loop-spec.ts';
 import { type NetworkShape, networkLayout } from './network.ts';
@@ -48,7 +50,8 @@ export const checkpointSchema = z.strictObject({
   schemaVersion: z.literal(checkpointVersion),
   algorithm: z.enum(['ppo', 'a2c']),
   createdAt: z.iso.datetime(),
-  app: z.strictObject({ name: z.string(), hash: sha256 }),
+  /** The model goes along, so that an agent needs nothing else; older checkpoints have only the name of a shipped one. */
+  app: z.strictObject({ name: z.string(), hash: sha256, model: appModelSchema.optional() }),
   /** Hash of the traces and of their randomisation. */
   workloadHash: sha256,
   gitCommit: z.string().nullable(),
@@ -95,6 +98,20 @@ export function networkShape(document: CheckpointDocument): NetworkShape {
     hidden: document.hidden,
     heads: document.actionHeads.map((head) => head.choices.length),
   };
+}
+
+/**
+ * The app model that a checkpoint was trained on.
+ * @throws UserError `CHECKPOINT_APP` when it is neither in the checkpoint nor shipped with this version
+ */
+export async function checkpointApp({ app }: CheckpointDocument, origin: string): Promise<AppModel> {
+  const isShipped = (shippedApps as readonly string[]).includes(app.name);
+  const model = app.model ?? (isShipped ? await loadApp(app.name) : undefined);
+  if (model !== undefined && appHash(model) === app.hash) return model;
+  throw new UserError(
+    'CHECKPOINT_APP',
+    `checkpoint ${origin} was trained on app model ${app.name} (${app.hash.slice(0, 12)}), which is not in it and not shipped with this version of Duoloop. Train it again: new checkpoints carry their model`,
+  );
 }
 
 export function checkpointNormalisation(document: CheckpointDocument): Normalisation {

@@ -1,5 +1,6 @@
 /** DeliberativeLoop: what tunes closed loops, how far it may go, and what it proposes. */
 import { z } from 'zod';
+import { metricPresets } from '../../env/cluster/live/metric-queries.ts';
 import { guardrailShape } from '../reactive/guardrails.ts';
 import { constrained, exactlyOneOf, ordered } from './constraint.ts';
 import {
@@ -73,13 +74,50 @@ const policySchema = constrained(
       .optional()
       .describe('A random size every interval, as a baseline and for experiments; runs in the operator.'),
     none: z.strictObject({}).optional().describe('No proposals.'),
+    canary: checkpointSchema
+      .optional()
+      .describe('A second checkpoint that the agent decides with beside the first, as in Recommend: never applied.'),
   }),
   exactlyOneOf(['checkpoint', 'lastTen', 'randomGroup', 'none']),
+  {
+    path: ['canary'],
+    message: 'needs a checkpoint beside it, whose successor it may become',
+    cel: '!has(self.canary) || has(self.checkpoint)',
+    holds: (policy) => policy.canary === undefined || policy.checkpoint !== undefined,
+  },
 ).describe('What makes the proposals.');
+
+const query = z.string().min(1).max(4096);
+
+/** Where the agent finds an application's measurements. */
+export const observationSourceSchema = z.strictObject({
+  preset: z
+    .enum(metricPresets)
+    .optional()
+    .describe('Whose metrics and labels the queries are for; what the agent was started with when left out.'),
+  services: boundedRecord(z.string().max(63), objectName, 64)
+    .optional()
+    .describe("Workload by service of the checkpoint's app model, where their names differ."),
+  queries: z
+    .strictObject({
+      requestsPerSecond: query.optional().describe('Requests/s that arrive at each workload.'),
+      p95Milliseconds: query
+        .optional()
+        .describe('p95 latency of the requests that each workload answers, milliseconds.'),
+      cpuPercent: query.optional().describe('CPU of a pod of each workload on average, percent of its request.'),
+      memoryPercent: query.optional().describe('Memory of a pod of each workload on average, percent of its limit.'),
+    })
+    .prefault({})
+    .describe(
+      "PromQL instead of the preset's: a series per workload, with the labels namespace and workload. $window is the rate window.",
+    ),
+});
+export type ObservationSource = z.infer<typeof observationSourceSchema>;
 
 export const deliberativeLoopSpecSchema = z.strictObject({
   closedLoops: closedLoopSelectionSchema,
   policy: policySchema,
+  observation: observationSourceSchema.prefault({}).describe('Where the agent finds measurements, for a checkpoint.'),
   mode: z
     .enum(['Observe', 'Recommend', 'Bounded', 'Autonomous'])
     .default('Observe')
@@ -106,12 +144,47 @@ export const proposalSchema = z.strictObject({
 });
 export type Proposal = z.infer<typeof proposalSchema>;
 
+/**
+ * Mean over closed loops and decision intervals since the policy was loaded, at most the last 1,440 intervals. The reward is
+ * per interval: −cost − violation − churn (env/reward); the HPA's is that of its twin in the simulator under the same load.
+ */
+export const rewardSummarySchema = z.strictObject({
+  sha256: sha256.describe('Of the policy that it is of.'),
+  decisions: z.int().min(0),
+  mean: z.number(),
+  deviation: z.number().min(0).describe('Standard deviation between intervals.'),
+  advantageMean: z.number().optional().describe("Reward less that of the HPA's twin."),
+  advantageDeviation: z.number().min(0).optional(),
+});
+export type RewardSummary = z.infer<typeof rewardSummarySchema>;
+
 export const deliberativeLoopStatusSchema = z.strictObject({
   observedGeneration: observedGenerationSchema,
   proposals: z.array(proposalSchema).max(256).describe('The last proposal per closed loop.'),
   policy: z
     .strictObject({ name: z.string().max(253), sha256: sha256.optional(), loadedAt: timestamp.optional() })
     .optional(),
+  agent: z
+    .strictObject({ identity: z.string().max(253), renewTime: timestamp })
+    .optional()
+    .describe(
+      'The agent that proposes, and when it last did its work; another one waits until this is three intervals old.',
+    ),
+  reward: rewardSummarySchema
+    .optional()
+    .describe('How the closed loops fare under the policy in force; see decisions for how many intervals.'),
+  canary: z
+    .strictObject({
+      sha256,
+      since: timestamp,
+      decisions: z.int().min(0).describe('Intervals in which it was asked for all closed loops.'),
+      abstentions: z.int().min(0).describe('Closed loops and intervals for which it had nothing sound to say.'),
+      agreementPercent: z.number().optional().describe('Set-points that were those of the policy in force.'),
+      meanSetPoint: z.number().optional(),
+      incumbentMeanSetPoint: z.number().optional(),
+    })
+    .optional()
+    .describe('What the canary would have proposed so far.'),
   conditions: conditionsSchema,
 });
 export type DeliberativeLoopStatus = z.infer<typeof deliberativeLoopStatusSchema>;
