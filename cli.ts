@@ -25,9 +25,19 @@ export const verbs: readonly Verb[] = [
     load: () => import('./env/workload/trace-command.ts'),
   },
   {
+    name: 'agent',
+    summary: 'run the deliberative loop: observe closed loops and propose ranks and sizes',
+    load: () => import('./agent/agent-command.ts'),
+  },
+  {
     name: 'operator',
     summary: 'run the reactive loop and the coordinated scaler in a cluster',
     load: () => import('./operator/operator-command.ts'),
+  },
+  {
+    name: 'watch',
+    summary: 'show load, replicas, latency, ranks and proposals of a cluster, live',
+    load: () => import('./cli/watch/watch-command.ts'),
   },
   {
     name: 'explain',
@@ -47,7 +57,7 @@ export const verbs: readonly Verb[] = [
   {
     name: 'lab',
     summary: 'start a real control plane on loopback that plays an application under a trace',
-    load: () => import('./env/lab/lab-command.ts'),
+    load: () => import('./cli/lab-command.ts'),
   },
   {
     name: 'setup-lab',

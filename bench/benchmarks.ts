@@ -1,5 +1,6 @@
 /** Every benchmark by the name that `--only` takes; each runs in a process of its own. */
 import { closedLoopsBenchmark } from './closed-loops.ts';
+import { deliberationBenchmark } from './deliberation.ts';
 import { environmentBenchmark } from './environment.ts';
 import { groupScalingBenchmark } from './group-scaling.ts';
 import { a2cBenchmark, ppoBenchmark } from './learners.ts';
@@ -19,4 +20,5 @@ export const benchmarks: readonly Benchmark[] = [
   sharedQueriesBenchmark,
   groupScalingBenchmark,
   closedLoopsBenchmark,
+  deliberationBenchmark,
 ];

@@ -6,7 +6,7 @@ import type { AppModel } from '../apps/app-model.ts';
 import { setPointMoves } from '../deliberative-action.ts';
 import type { FleetMetrics, ReactiveLoopState } from '../ports.ts';
 import { createCapacityEstimate } from './capacity-estimate.ts';
-import { createDemandModel } from './demand-model.ts';
+import { createDemandModel, type DemandModel } from './demand-model.ts';
 import { createLoadTracker, loadFeatureNames } from './load-tracker.ts';
 
 export interface ObservationOptions {
@@ -14,6 +14,8 @@ export interface ObservationOptions {
   lanes: number;
   metricNames: readonly string[];
   intervalSeconds: number;
+  /** Of `app`; for builders that share one, since making it takes a while. */
+  model?: DemandModel;
 }
 
 export interface ObservationBuilder {
@@ -56,14 +58,13 @@ const groupFeatureNames = [
 const clamp = (value: number, low: number, high: number) => (value < low ? low : value > high ? high : value);
 
 export function createObservationBuilder(options: ObservationOptions): ObservationBuilder {
-  const { app, lanes, metricNames, intervalSeconds } = options;
+  const { app, lanes, metricNames, intervalSeconds, model = createDemandModel(app) } = options;
   const names = [
     ...metricNames.flatMap((metric) => metricFeatures.map((feature) => `${metric}.${feature}`)),
     ...groupFeatureNames,
     ...loadFeatureNames,
   ];
   const width = names.length;
-  const model = createDemandModel(app);
   const tracker = createLoadTracker(lanes, intervalSeconds);
   const capacity = createCapacityEstimate(model, lanes, intervalSeconds);
   const coldStartSeconds = new Float64Array(lanes);

@@ -26,10 +26,12 @@ interface MetricsPipelineOptions {
   memorySize: Float32Array;
   /** Ring length: longest lag plus window in ticks, plus one. */
   maxTicks: number;
+  /** As in `SimulatorOptions`. */
+  measuredThroughout: boolean;
 }
 
 export function createMetricsPipeline(options: MetricsPipelineOptions): MetricsPipeline {
-  const { lanes, services, tickSeconds, random, load, truth, pods, second, memorySize } = options;
+  const { lanes, services, tickSeconds, random, load, truth, pods, second, memorySize, measuredThroughout } = options;
   const size = services * lanes;
   const ring = options.maxTicks + 1;
   const history = {
@@ -73,6 +75,17 @@ export function createMetricsPipeline(options: MetricsPipelineOptions): MetricsP
       at = at === 0 ? ring - 1 : at - 1;
     }
     return sum / count;
+  }
+
+  /** Fewest pods ready over the last `count` ticks up to the one at `slot`. */
+  function fewestReady(i: number, slot: number, count: number): number {
+    let fewest = history.ready[slot * size + i];
+    for (let k = 1, at = slot; k < count; k++) {
+      at = at === 0 ? ring - 1 : at - 1;
+      const ready = history.ready[at * size + i];
+      if (ready < fewest) fewest = ready;
+    }
+    return fewest;
   }
 
   function noisy(lane: number, value: number): number {
@@ -136,7 +149,8 @@ export function createMetricsPipeline(options: MetricsPipelineOptions): MetricsP
         value = gone ? Number.NaN : average(history.cpu, size, i, slot, count);
         metrics.cpuPercent[i] = loud ? noisy(lane, value) : value;
         metrics.memory[i] = gone ? Number.NaN : average(history.memory, size, i, slot, count);
-        metrics.measuredReady[i] = tick <= from ? pods.ready[i] : history.ready[slot * size + i];
+        const measured = measuredThroughout ? fewestReady(i, slot, count) : history.ready[slot * size + i];
+        metrics.measuredReady[i] = tick <= from ? pods.ready[i] : measured;
       }
     },
   };

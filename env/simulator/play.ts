@@ -19,6 +19,8 @@ export interface PlayOptions {
   controller: FleetController;
   /** Overrides of the app model's lane parameters, the same for all lanes. */
   parameters?: Partial<LaneParameters>;
+  /** As in `SimulatorOptions`. */
+  measuredThroughout?: boolean;
   capacity?: readonly CapacityChange[];
   seed?: number;
   /** Called after every tick with the tick's number and the simulator, for recording. */
@@ -58,6 +60,7 @@ export function playTraces(options: PlayOptions): PlayOutcome[] {
       parameters.graceSeconds,
     ),
     maxMetricDelaySeconds: parameters.metricLagSeconds + parameters.metricAveragingSeconds,
+    measuredThroughout: options.measuredThroughout,
   });
   for (let lane = 0; lane < lanes; lane++) {
     const initialGroupSize = needed(loads[lane][0], factors[0], 0);

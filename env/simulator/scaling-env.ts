@@ -51,6 +51,11 @@ const coldStartLimitFactor = 8;
 /** Load before an episode's start that its first observation knows of. */
 const historySeconds = 5400;
 
+/** Pods of the application at its nominal load: the unit of cost. */
+export function nominalPodsOf(app: AppModel): number {
+  return podsPerGroupSize(app)[createNeededGroupSize(app)(app.nominalLoad, 1, 0)];
+}
+
 export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
   const { app, lanes, intervalSeconds, maxEpisodeSteps = 5760, learns = 'both' } = options;
   const tickSeconds = defaultTickSeconds;
@@ -73,8 +78,7 @@ export function createScalingEnv(options: ScalingEnvOptions): ScalingEnv {
   const source = createEpisodeSource({ ...options.episodes, app, tickSeconds, seed: options.poolSeed ?? 0 });
   const builder = createObservationBuilder({ app, lanes, metricNames: loop.state.metricNames, intervalSeconds });
   const weights: RewardWeights = { ...defaultRewardWeights, ...options.reward };
-  const needed = createNeededGroupSize(app);
-  const nominalPods = podsPerGroupSize(app)[needed(app.nominalLoad, 1, 0)];
+  const nominalPods = nominalPodsOf(app);
   const heads = actionHeads(loop.state.metricNames);
   const width = builder.names.length;
   const observations = new Float32Array(lanes * width);

@@ -64,6 +64,11 @@ export interface SimulatorOptions {
   /** Upper bounds for what lanes may ask for; they size the ring buffers. A slow start and the grace count as cold starts. */
   maxColdStartSeconds?: number;
   maxMetricDelaySeconds?: number;
+  /**
+   * Whether `measuredReady` counts the pods that were ready throughout the averaging window, as an HPA and the live queries
+   * do; else (default) those at its end, whose measurements then seem to be there at once.
+   */
+  measuredThroughout?: boolean;
 }
 
 /** Sums since the caller last cleared them, per lane. */
@@ -107,7 +112,7 @@ export interface Simulator {
 
 export const defaultTickSeconds = 5;
 /** A pod resized to twice its standard memory is billed as 1.5 pods. */
-const memoryCostShare = 0.5;
+export const memoryCostShare = 0.5;
 
 export function createSimulator(options: SimulatorOptions): Simulator {
   const { app, lanes, tickSeconds = defaultTickSeconds } = options;
@@ -148,6 +153,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     second,
     memorySize,
     maxTicks: Math.ceil(maxDelaySeconds / tickSeconds) + 2,
+    measuredThroughout: options.measuredThroughout ?? false,
   });
   const actions: FleetActions = { replicas: new Int32Array(size), memorySize: new Float32Array(lanes) };
   const slaP95 = app.slaP95Milliseconds;

@@ -54,6 +54,8 @@ export const checkpointSchema = z.strictObject({
   app: z.strictObject({ name: z.string(), hash: sha256, model: appModelSchema.optional() }),
   /** Hash of the traces and of their randomisation. */
   workloadHash: sha256,
+  /** Own traffic that it was trained on, each trace's load without its name; absent for synthetic traffic. */
+  trainingTraces: z.array(z.strictObject({ name: z.string(), sha256 })).optional(),
   gitCommit: z.string().nullable(),
   seeds: z.record(z.string(), z.int()),
   intervalSeconds: z.number().positive(),

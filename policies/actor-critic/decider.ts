@@ -18,7 +18,8 @@ export interface Decider {
   move: number;
 }
 
-const neutralMove = setPointMoves.indexOf(0);
+/** Choice of the set-point head that keeps the size; what "hold" counts as where moves are compared. */
+export const neutralMove = setPointMoves.indexOf(0);
 
 export function createDecider(shape: NetworkShape, parameters: Float32Array, normalisation: Normalisation): Decider {
   const network = createNetwork(shape, parameters);
@@ -41,11 +42,23 @@ export function createDecider(shape: NetworkShape, parameters: Float32Array, nor
 
 /** The decider of a checkpoint, whose observations and heads must be those that are made here. Throws UserError. */
 export function checkpointDecider(
-  { document, parameters }: Checkpoint,
+  checkpoint: Checkpoint,
   observationNames: readonly string[],
   headSizes: readonly number[],
   origin: string,
 ): Decider {
+  const { document, parameters } = checkpoint;
+  checkCheckpointFits(checkpoint, observationNames, headSizes, origin);
+  return createDecider(networkShape(document), parameters, checkpointNormalisation(document));
+}
+
+/** @throws UserError `CHECKPOINT_OBSERVATIONS`, `CHECKPOINT_ACTIONS` when a checkpoint is for other observations or heads. */
+export function checkCheckpointFits(
+  { document }: Checkpoint,
+  observationNames: readonly string[],
+  headSizes: readonly number[],
+  origin: string,
+): void {
   const theirs = document.observationNames;
   const difference = observationNames.findIndex((name, i) => theirs[i] !== name);
   if (difference >= 0 || theirs.length !== observationNames.length) {
@@ -62,5 +75,4 @@ export function checkpointDecider(
       `checkpoint ${origin} has action heads of ${shape.heads.join(' and ')} choices, this application needs ${headSizes.join(' and ')}. Train one for it`,
     );
   }
-  return createDecider(shape, parameters, checkpointNormalisation(document));
 }

@@ -52,3 +52,8 @@ export function normalise(normalisation: Normalisation, batch: Float32Array, tar
     }
   }
 }
+
+/** Distance of one value from the mean, in deviations, before the cut. */
+export function normalisedDeviation({ mean, variance }: Normalisation, feature: number, value: number): number {
+  return (value - mean[feature]) / Math.sqrt(variance[feature] + epsilon);
+}

@@ -8,7 +8,7 @@ import { nominalCapacityPerPod } from './nominal-capacity.ts';
 import { loadTuned, type TunedTargets } from './tuned.ts';
 
 /** kube-controller-manager's `--horizontal-pod-autoscaler-sync-period`. */
-const defaultSyncPeriodSeconds = 15;
+export const defaultSyncPeriodSeconds = 15;
 
 interface CommonOptions {
   /** As shown in results; default: made from the target. */
@@ -72,20 +72,26 @@ export function requestRatePolicy(options: RequestRatePolicyOptions): Policy {
   );
 }
 
-export const hpa: Policy = hpaPolicy({
-  name: 'hpa',
-  description: 'Kubernetes HPA at 70 % CPU with the default behavior',
-  cpuTargetPercent: 70,
-});
+/** What the HPAs with fixed targets are set to; a real one can be made of it, too. */
+export const fixedHpaOptions = {
+  hpa: {
+    name: 'hpa',
+    description: 'Kubernetes HPA at 70 % CPU with the default behavior',
+    cpuTargetPercent: 70,
+  },
+  'hpa-measured': {
+    name: 'hpa-measured',
+    description: 'Kubernetes HPA at 70 % CPU, 1 to 15 pods, 1 pod down per 30 s after 30 s (the measured project)',
+    cpuTargetPercent: 70,
+    behavior: 'measured-project',
+    minReplicas: 1,
+    maxReplicas: 15,
+  },
+} as const satisfies Record<string, HpaPolicyOptions>;
 
-export const hpaMeasured: Policy = hpaPolicy({
-  name: 'hpa-measured',
-  description: 'Kubernetes HPA at 70 % CPU, 1 to 15 pods, 1 pod down per 30 s after 30 s (the measured project)',
-  cpuTargetPercent: 70,
-  behavior: 'measured-project',
-  minReplicas: 1,
-  maxReplicas: 15,
-});
+export const hpa: Policy = hpaPolicy(fixedHpaOptions.hpa);
+
+export const hpaMeasured: Policy = hpaPolicy(fixedHpaOptions['hpa-measured']);
 
 export const hpaTuned: Policy = tunedPolicy(
   'hpa-tuned',
@@ -113,14 +119,7 @@ function definePolicy(
     description: options.description ?? description,
     createController({ app, lanes, tickSeconds }: PolicyContext) {
       const syncPeriod = options.syncPeriodSeconds ?? defaultSyncPeriodSeconds;
-      const services = app.services.map((service) => {
-        const maxReplicas = Math.min(options.maxReplicas ?? service.maxReplicas, service.maxReplicas);
-        return {
-          ...service,
-          minReplicas: Math.min(options.minReplicas ?? service.minReplicas, maxReplicas),
-          maxReplicas,
-        };
-      });
+      const services = hpaServices(app, options);
       return createHpaController({
         services,
         lanes,
@@ -130,6 +129,17 @@ function definePolicy(
       });
     },
   };
+}
+
+/** The services with the bounds of their HPAs: those given, within what the app model allows at most. */
+export function hpaServices(
+  app: AppModel,
+  bounds: Pick<HpaPolicyOptions, 'minReplicas' | 'maxReplicas'>,
+): AppModel['services'] {
+  return app.services.map((service) => {
+    const maxReplicas = Math.min(bounds.maxReplicas ?? service.maxReplicas, service.maxReplicas);
+    return { ...service, minReplicas: Math.min(bounds.minReplicas ?? service.minReplicas, maxReplicas), maxReplicas };
+  });
 }
 
 function tunedPolicy(
@@ -154,7 +164,8 @@ function tunedPolicy(
   };
 }
 
-function perService(app: AppModel, option: string, value: number | readonly number[]): readonly number[] {
+/** One value per service, of one for all or one each. @throws UserError `HPA_TARGET` */
+export function perService(app: AppModel, option: string, value: number | readonly number[]): readonly number[] {
   if (typeof value === 'number') return app.services.map(() => value);
   if (value.length === 1 || value.length === app.services.length) {
     return app.services.map((_, i) => value[value.length === 1 ? 0 : i]);

@@ -43,7 +43,7 @@ export interface LoopState {
 }
 
 /** Ranks of the spec made 1…n, in their order. */
-export function initialRanks(spec: LoopSpec): Record<string, number> {
+export function initialRanks(spec: Pick<LoopSpec, 'metrics'>): Record<string, number> {
   const ordered = [...spec.metrics].sort((a, b) => a.rank - b.rank);
   return Object.fromEntries(spec.metrics.map((metric) => [metric.name, ordered.indexOf(metric) + 1]));
 }

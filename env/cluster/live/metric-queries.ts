@@ -6,7 +6,8 @@ export type MetricPreset = (typeof metricPresets)[number];
 
 /**
  * Every query yields a series per workload with the labels `namespace` and `workload`; `$window` in it stands for the rate
- * window. What no series tells is missing, never zero.
+ * window. `$namespaces` and `$workloads` may stand in a label matcher, as `namespace=~"$namespaces"`, so that no more is read
+ * than is asked about. What no series tells is missing, never zero.
  */
 export interface MetricQueries {
   /** Requests/s that arrive at the workload. */
@@ -17,10 +18,19 @@ export interface MetricQueries {
   readonly cpuPercent: string;
   /** Working set of a pod on average, percent of its limit. */
   readonly memoryPercent: string;
-  /** Pods that the two above are averages of. */
+  /** Pods that the newest of the two above is of: ready, and seen by now. Some may be too new to be part of the averages. */
   readonly measuredPods: string;
   /** Pods ready and pods wanted, by kube-state-metrics. */
   readonly readyPods: string;
   readonly desiredPods: string;
 }
 export type MetricName = keyof MetricQueries;
+
+/** With what tells their age, where that is known. */
+export interface LiveQueries extends MetricQueries {
+  /**
+   * Unix time of the oldest source's newest sample, per workload. The values themselves do not say: an instant query gives
+   * every value the time of asking, and a gauge lives on for 5 minutes after its source.
+   */
+  readonly sampleSecond?: string;
+}
