@@ -4,6 +4,7 @@ import { deliberationBenchmark } from './deliberation.ts';
 import { environmentBenchmark } from './environment.ts';
 import { groupScalingBenchmark } from './group-scaling.ts';
 import { a2cBenchmark, ppoBenchmark } from './learners.ts';
+import { liveMetricsBenchmark } from './live-metrics.ts';
 import type { Benchmark } from './measurement.ts';
 import { sharedQueriesBenchmark } from './shared-queries.ts';
 import { simulatorBenchmark } from './simulator.ts';
@@ -21,4 +22,5 @@ export const benchmarks: readonly Benchmark[] = [
   groupScalingBenchmark,
   closedLoopsBenchmark,
   deliberationBenchmark,
+  liveMetricsBenchmark,
 ];
