@@ -3,6 +3,7 @@ import Table from 'cli-table3';
 import { z } from 'zod';
 import { defineCommand } from '../env/command.ts';
 import { examine, type Finding } from './doctor.ts';
+import { wrapText } from './wrap-text.ts';
 
 export const command = defineCommand({
   examples: ['duoloop doctor', 'duoloop doctor --prometheus http://localhost:9090 --json'],
@@ -33,19 +34,4 @@ export function formatFindings(findings: readonly Finding[]): string {
     table.push(cells.map((cell, i) => wrapText(cell, columns[i])));
   }
   return table.toString();
-}
-
-/** Breaks at spaces, and within a word only where it is longer than a line (the table would cut it off). */
-function wrapText(text: string, width: number): string {
-  const lines = [''];
-  for (const word of text.split(' ')) {
-    const line = lines[lines.length - 1];
-    if (line !== '' && line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
-    else {
-      const pieces = word.match(new RegExp(`.{1,${width}}`, 'g')) ?? [];
-      if (line === '') lines.pop();
-      lines.push(...pieces);
-    }
-  }
-  return lines.join('\n');
 }

@@ -1,4 +1,4 @@
-/** `duoloop compare`: policies on the same traces. */
+/** `duoloop compare`: policies on the same traces; with `--live`, namespaces of a cluster by what Prometheus remembers. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadApp } from '../env/apps/load-app.ts';
@@ -9,6 +9,7 @@ import { parseCapacity } from '../env/simulator/capacity.ts';
 import { readTrace } from '../env/workload/trace.ts';
 import { comparePolicy, formatSeries, seriesFileName } from './compare.ts';
 import type { ComparisonRow, ComparisonSeries } from './comparison.ts';
+import { checkLiveFields, compareLive, liveFields, liveOptions } from './live/compare-live.ts';
 import { createProgress } from './report/progress.ts';
 import { resolveTunedPolicy } from './tune.ts';
 
@@ -19,6 +20,7 @@ export const command = defineCommand({
     'duoloop compare --app frontend --trace day.csv --policy hpa --policy rps-tuned --policy oracle',
     'duoloop compare --app frontend --trace monday.csv tuesday.csv --policy hpa checkpoint:policies/checkpoints/frontend --html report.html --json rows.json',
     'duoloop compare --app frontend --trace day.csv --policy hpa --capacity 0:1,28800:0.7,57600:1.3',
+    'duoloop compare --live --prometheus http://localhost:9090 --namespaces hpa=shop-a duoloop=shop-b --range 2h --app frontend --html report.html',
   ],
   options: [
     {
@@ -45,33 +47,39 @@ export const command = defineCommand({
       flags: '--no-frontiers',
       description: 'leaves the baselines’ whole frontiers out of the report, which is faster',
     },
+    ...liveOptions,
   ],
-  schema: z.object({
-    app: z.string(),
-    trace: z.array(z.string()).min(1),
-    policy: z.array(z.string()).min(1),
-    coldStart: seconds.optional(),
-    metricLag: seconds.optional(),
-    capacity: z.string().optional(),
-    seed: z.coerce.number().int().min(0).default(0),
-    json: z.string().optional(),
-    series: z.string().optional(),
-    html: z.string().optional(),
-    frontiers: z.boolean().default(true),
-  }),
+  schema: z
+    .object({
+      app: z.string(),
+      trace: z.array(z.string()).min(1).optional(),
+      policy: z.array(z.string()).min(1).optional(),
+      coldStart: seconds.optional(),
+      metricLag: seconds.optional(),
+      capacity: z.string().optional(),
+      seed: z.coerce.number().int().min(0).default(0),
+      json: z.string().optional(),
+      series: z.string().optional(),
+      html: z.string().optional(),
+      frontiers: z.boolean().default(true),
+      ...liveFields,
+    })
+    .superRefine(checkLiveFields),
   async run(input, context) {
     const app = await loadApp(input.app);
-    const traces = await Promise.all(input.trace.map(readTrace));
+    if (input.live) return compareLive(app, input, context);
+    const { trace: traceFiles = [], policy: policyNames = [] } = input;
+    const traces = await Promise.all(traceFiles.map(readTrace));
     refuseRepeats(
       '--trace',
       traces.map((trace) => trace.name),
     );
-    refuseRepeats('--policy', input.policy);
+    refuseRepeats('--policy', policyNames);
     const capacity = input.capacity === undefined ? [] : parseCapacity(input.capacity);
     if (input.series !== undefined) await makeFolder(input.series, '--series');
     const policies = [];
     // Every name is resolved before the first one runs, so that a typing error costs no time.
-    for (const name of input.policy) policies.push(await resolveTunedPolicy(name, app, context.log));
+    for (const name of policyNames) policies.push(await resolveTunedPolicy(name, app, context.log));
     const options = {
       app,
       traces,

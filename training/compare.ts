@@ -53,7 +53,8 @@ export async function comparePolicy(policy: Policy, options: EvaluationOptions):
   return { rows, series };
 }
 
-function emptySeries(app: AppModel, trace: Trace, policy: string, stepSeconds: number): RecordedSeries {
+/** Room for every tick of the trace. */
+export function emptySeries(app: AppModel, trace: Trace, policy: string, stepSeconds: number): RecordedSeries {
   const ticks = loadPerTick(trace, stepSeconds).length;
   return {
     trace: trace.name,
@@ -95,27 +96,34 @@ function recordTick(record: RecordedSeries, { load, truth, pods, lanes }: Simula
   record.cpu[tick] = ready > 0 ? cpu / ready : 0;
 }
 
-/** The series CSV of design.md. */
+/** The series CSV of design.md. What a live series does not know (NaN, negative pods) is an empty field. */
 export function formatSeries(series: RecordedSeries): string {
   const several = series.services.length > 1;
   const columns = ['second', 'rps', 'desired', 'ready', 'p95', 'cpu'];
   const extra = several
     ? series.services.flatMap(({ service }) => columns.slice(1).map((column) => `${service}.${column}`))
     : [];
-  const short = (value: number) => Number(value.toFixed(4));
+  const short = (value: number) => (Number.isNaN(value) ? '' : Number(value.toFixed(4)));
+  const count = (pods: number) => (pods < 0 ? '' : pods);
   const lines = [[...columns, ...extra].join(',')];
   for (let tick = 0; tick < series.rps.length; tick++) {
     const row = [
       tick * series.stepSeconds,
       short(series.rps[tick]),
-      series.desired[tick],
-      series.ready[tick],
+      count(series.desired[tick]),
+      count(series.ready[tick]),
       short(series.p95[tick]),
       short(series.cpu[tick]),
     ];
     if (several) {
       for (const of of series.services) {
-        row.push(short(of.rps[tick]), of.desired[tick], of.ready[tick], short(series.p95[tick]), short(of.cpu[tick]));
+        row.push(
+          short(of.rps[tick]),
+          count(of.desired[tick]),
+          count(of.ready[tick]),
+          short(series.p95[tick]),
+          short(of.cpu[tick]),
+        );
       }
     }
     lines.push(row.join(','));

@@ -45,4 +45,6 @@ export interface ComparisonReport {
   rows: ComparisonRow[];
   series: ComparisonSeries[];
   frontiers: Frontier[];
+  /** HTML of further sections, shown after the traces. */
+  sections?: readonly string[];
 }

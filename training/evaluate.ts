@@ -2,7 +2,7 @@
 import type { AppModel } from '../env/apps/app-model.ts';
 import { type CapacityChange, capacityPerTick } from '../env/simulator/capacity.ts';
 import { type PlayOutcome, playTraces } from '../env/simulator/play.ts';
-import { defaultTickSeconds, type Simulator } from '../env/simulator/simulator.ts';
+import { defaultTickSeconds, type LaneParameters, type Simulator } from '../env/simulator/simulator.ts';
 import { loadPerTick, type Trace } from '../env/workload/trace.ts';
 import type { Policy } from '../policies/policy.ts';
 import type { EvaluationRow } from './inspection.ts';
@@ -12,6 +12,12 @@ export interface EvaluationOptions {
   traces: readonly Trace[];
   coldStartSeconds?: number;
   metricLagSeconds?: number;
+  /** Standard deviation of a measurement relative to its value; 0 unless told otherwise. */
+  metricNoise?: number;
+  /** What else differs from the app model; controllers are told of the two times above alone. */
+  parameters?: Partial<LaneParameters>;
+  /** As in `SimulatorOptions`. */
+  measuredThroughout?: boolean;
   capacity?: readonly CapacityChange[];
   seed?: number;
   onTick?: (tick: number, simulator: Simulator) => void;
@@ -19,7 +25,7 @@ export interface EvaluationOptions {
 
 /** One outcome per trace, in order. */
 export async function evaluatePolicy(policy: Policy, options: EvaluationOptions): Promise<PlayOutcome[]> {
-  const { app, traces, capacity = [], seed = 0 } = options;
+  const { app, traces, capacity = [], seed = 0, metricNoise = 0 } = options;
   const coldStartSeconds = options.coldStartSeconds ?? app.coldStartSeconds;
   const metricLagSeconds = options.metricLagSeconds ?? app.metricLagSeconds;
   const tickSeconds = defaultTickSeconds;
@@ -41,7 +47,8 @@ export async function evaluatePolicy(policy: Policy, options: EvaluationOptions)
     controller,
     capacity,
     seed,
-    parameters: { coldStartSeconds, metricLagSeconds },
+    parameters: { coldStartSeconds, metricLagSeconds, metricNoise, ...options.parameters },
+    measuredThroughout: options.measuredThroughout,
     onTick: options.onTick,
   });
 }

@@ -90,11 +90,14 @@ export function createMemoryKubernetes(): MemoryKubernetes {
     const watches = new Set<Watch>();
     const calls: string[] = [];
     let isDown = false;
-    const enter = async (verb: string, type: ResourceType, namespace?: string, name?: string) => {
-      calls.push(`${verb} ${type.kind} ${namespace ?? ''}/${name ?? ''}`);
+    const reach = async (verb: string, what: string) => {
       // Never in the caller's own turn, as over a network.
       await new Promise((resolve) => setImmediate(resolve));
-      if (isDown) throw new KubernetesError(0, 'Unreachable', `${verb} ${type.kind}: connect ECONNREFUSED`);
+      if (isDown) throw new KubernetesError(0, 'Unreachable', `${verb} ${what}: connect ECONNREFUSED`);
+    };
+    const enter = async (verb: string, type: ResourceType, namespace?: string, name?: string) => {
+      calls.push(`${verb} ${type.kind} ${namespace ?? ''}/${name ?? ''}`);
+      await reach(verb, type.kind);
     };
     const endWatches = (error?: Error) => {
       for (const watch of watches) watch.end(error);
@@ -199,6 +202,7 @@ export function createMemoryKubernetes(): MemoryKubernetes {
         throw new KubernetesError(404, 'NotFound', `${apiVersion} has no kind ${kind}`);
       },
       async getPath(path) {
+        await reach('GET', path);
         throw new KubernetesError(404, 'NotFound', `${path} not found`);
       },
     };

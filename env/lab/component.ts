@@ -37,6 +37,8 @@ export interface Component {
   readonly arguments: readonly string[];
   /** Of the running process. */
   readonly pid: number | undefined;
+  /** Settles when the running process has ended, however it went; at once when none runs. */
+  readonly ended: Promise<void>;
   /** Resolves when it serves, with the ports, certificates and data of the run before. @throws ComponentError */
   start(): Promise<void>;
   /** SIGTERM, then SIGKILL; resolves when the process has ended. */
@@ -131,6 +133,9 @@ export function createComponent(spec: ComponentSpec, guard: OrphanGuard): Compon
     arguments: spec.arguments,
     get pid() {
       return child?.pid;
+    },
+    get ended() {
+      return ended;
     },
     start,
     stop,

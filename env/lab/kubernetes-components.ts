@@ -5,7 +5,7 @@ import type { ComponentSpec } from './component.ts';
 import type { LabFiles } from './lab-files.ts';
 import { requestLoopback } from './loopback-request.ts';
 
-/** The HPA controller's timing; what is absent is Kubernetes' default. */
+/** The HPA controller's timing, fractions of seconds included; what is absent is Kubernetes' default. */
 export interface HorizontalPodAutoscalerTiming {
   readonly syncPeriodSeconds?: number;
   readonly cpuInitializationPeriodSeconds?: number;
@@ -110,7 +110,8 @@ export function controllerManagerComponent(
 ): ComponentSpec {
   const { files, ports } = context;
   const kubeconfig = files.kubeconfigs['kube-controller-manager'];
-  const seconds = (flag: string, value: number | undefined) => (value === undefined ? [] : [`--${flag}=${value}s`]);
+  const seconds = (flag: string, value: number | undefined) =>
+    value === undefined ? [] : [`--${flag}=${Math.round(value * 1000)}ms`];
   return component('kube-controller-manager', context, {
     arguments: [
       ...servingArguments(ports.controllerManager, kubeconfig, context),

@@ -1,4 +1,5 @@
-/** The HTML around a report: one document without scripts or anything fetched. */
+/** The HTML around a report: one document without anything fetched, and without scripts unless it is a live one. */
+import { createHash } from 'node:crypto';
 
 export function escapeHtml(text: string): string {
   return text
@@ -46,25 +47,35 @@ export interface Page {
   title: string;
   /** HTML of everything inside `<main>`. */
   body: string;
+  /** CSS after the report's own. */
+  style?: string;
+  /** The one script that may run, inline; it may ask the page's own server and no other. */
+  script?: string;
 }
 
-export function renderPage({ title, body }: Page): string {
+export function renderPage({ title, body, style: ownStyle = '', script }: Page): string {
+  const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+  const live = script === undefined ? '' : `; script-src 'sha256-${sha256(script)}'; connect-src 'self'`;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta http-equiv="Content-Security-Policy" content="${policy}${live}">
 <title>${escapeHtml(title)}</title>
-<style>${style}</style>
+<style>${style}${ownStyle}</style>
 </head>
 <body>
 <main>
 ${body}
-</main>
+</main>${script === undefined ? '' : `\n<script>${script}</script>`}
 </body>
 </html>
 `;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('base64');
 }
 
 export interface Column {
@@ -103,7 +114,7 @@ export function renderFigure(svg: string, caption: string, label: string): strin
 }
 
 /** Keyboard users can only scroll what can have the focus. */
-function scrollBox(label: string, inner: string): string {
+export function scrollBox(label: string, inner: string): string {
   return `<div class="scroll" tabindex="0" role="region" aria-label="${escapeHtml(label)}">${inner}</div>`;
 }
 

@@ -62,11 +62,12 @@ ${seedTable(summaries)}
 ${overviewTable(traces, policies, naming)}
 ${traces.map(([trace, rows], i) => traceSection(report, trace, rows, i, naming)).join('\n')}
 </section>
+${(report.sections ?? []).join('\n')}
 <section><h2>How this was made</h2>
 ${renderFacts([
   ['Created', escapeHtml(report.createdAt)],
   ['Application', escapeHtml(report.app)],
-  ['Violation', 'share of simulation steps whose true p95 latency was above the SLA'],
+  ['Violation', 'share of steps whose true p95 latency was above the SLA'],
   ['Replicas', 'ready and pending pods of all services, mean over the steps'],
   ['Changes', 'changes of desired replicas, all services together'],
 ])}
@@ -233,7 +234,7 @@ function traceSection(
               ...naming,
             }),
           ),
-          'Every minimum and maximum of the simulation steps is drawn, so that no violation is lost; p95 beyond the scale is drawn at its edge.',
+          'Every minimum and maximum of the steps is drawn, so that no violation is lost; p95 beyond the scale is drawn at its edge.',
           `Charts of ${trace}`,
         );
   const hours = (rows[0].steps * rows[0].stepSeconds) / 3600;

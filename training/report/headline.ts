@@ -12,7 +12,9 @@ interface Standing {
 /** The strongest first: what a user would otherwise run. */
 const baselineOrder = ['rps-tuned', 'hpa-tuned', 'hpa', 'hpa-measured', 'reactive', 'forecast', 'last-ten'];
 
-const isBaseline = (summary: PolicySummary) => !summary.policy.startsWith('checkpoint:') && summary.policy !== 'oracle';
+/** `duoloop` is the checkpoint that is shipped for the application, as live comparisons call it. */
+const isCheckpoint = ({ policy }: PolicySummary) => policy.startsWith('checkpoint:') || policy === 'duoloop';
+const isBaseline = (summary: PolicySummary) => !isCheckpoint(summary) && summary.policy !== 'oracle';
 
 /** Checkpoints as the headline counts them: a recipe with several seeds by its seeds' mean, not by its luckiest seed. */
 function contenders(summaries: readonly PolicySummary[], names: ReadonlyMap<string, string>): Standing[] {
@@ -25,10 +27,13 @@ function contenders(summaries: readonly PolicySummary[], names: ReadonlyMap<stri
       meanReplicas: seed.meanReplicas.mean,
     })),
     ...summaries
-      .filter((summary) => summary.policy.startsWith('checkpoint:') && !seeded.has(summary.policy))
-      .map((summary) => ({ label: `checkpoint ${names.get(summary.policy)}`, ...standingOf(summary) })),
+      .filter((summary) => isCheckpoint(summary) && !seeded.has(summary.policy))
+      .map((summary) => ({ label: checkpointLabel(summary, names), ...standingOf(summary) })),
   ];
 }
+
+const checkpointLabel = ({ policy }: PolicySummary, names: ReadonlyMap<string, string>) =>
+  policy === 'duoloop' ? policy : `checkpoint ${names.get(policy)}`;
 
 export function recipeLabel(recipe: string): string {
   return (

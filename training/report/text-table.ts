@@ -152,7 +152,7 @@ function differenceText({ against, decisions, evaluation, hyperparameters }: Che
 }
 
 /** The first `textColumns` columns are text, all others numbers. */
-function drawTable(head: string[], rows: string[][], textColumns = 1): string {
+export function drawTable(head: string[], rows: string[][], textColumns = 1): string {
   const table = new Table({
     head,
     colAligns: head.map((_, i) => (i < textColumns ? 'left' : 'right')),

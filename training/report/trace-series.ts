@@ -28,7 +28,7 @@ export function loadSeries(series: ComparisonSeries): Record<string, unknown> {
     areaStyle: { color: chartColors.muted, opacity: 0.18 },
     data: keepExtremes(series.rps, buckets).map((index) => [
       timeOf(series, index),
-      Math.round(series.rps[index] * 10) / 10,
+      Number.isNaN(series.rps[index]) ? null : Math.round(series.rps[index] * 10) / 10,
     ]),
   };
 }
@@ -42,7 +42,11 @@ export function replicaSeries(
 ): Record<string, unknown>[] {
   const axes = { xAxisIndex: axis, yAxisIndex: axis };
   const stepPoints = (values: Int32Array) =>
-    keepChanges(values, keepExtremes(values, buckets)).map((index) => [timeOf(series, index), values[index]]);
+    keepChanges(values, keepExtremes(values, buckets)).map((index) => [
+      timeOf(series, index),
+      // Negative: not known.
+      values[index] < 0 ? null : values[index],
+    ]);
   return [
     {
       type: 'custom',

@@ -1,6 +1,6 @@
 /** The pods of a namespace, as they come, change and go. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type KubernetesApi, KubernetesError, resourceTypes } from '../../cluster/kubernetes-api.ts';
+import { type KubernetesApi, type KubernetesError, resourceTypes } from '../../cluster/kubernetes-api.ts';
+import { followObjects } from './follow-objects.ts';
 import type { ApplicationPod } from './pod-counters.ts';
 
 export interface PodListener {
@@ -16,8 +16,6 @@ export interface FollowPodsOptions {
   /** Told of every failure that is tried again. */
   readonly onFailure?: (error: KubernetesError) => void;
 }
-
-const retrySeconds = 0.5;
 
 /** What is read of a pod. */
 interface PodObject {
@@ -48,34 +46,14 @@ interface PodObject {
 }
 type Quantities = Readonly<Record<string, string>>;
 
-/** Lists and watches until aborted, again after every failure; then settles. Rejects on nothing else than a defect. */
-export async function followPods(options: FollowPodsOptions): Promise<void> {
-  const { api, namespace, listener, signal, onFailure } = options;
-  const known = new Set<string>();
-  const put = (pod: PodObject) => {
-    known.add(pod.metadata.uid);
-    listener.put(applicationPod(pod));
-  };
-  const remove = (uid: string) => {
-    if (known.delete(uid)) listener.remove(uid);
-  };
-  while (!signal.aborted) {
-    try {
-      const { items, resourceVersion } = await api.list<PodObject>(resourceTypes.pod, { namespace, signal });
-      const listed = new Set(items.map(({ metadata }) => metadata.uid));
-      for (const uid of [...known]) if (!listed.has(uid)) remove(uid);
-      items.forEach(put);
-      await api.watch<PodObject>(resourceTypes.pod, { namespace, resourceVersion, signal }, ({ type, object }) => {
-        if (type === 'DELETED') remove(object.metadata.uid);
-        else if (type !== 'BOOKMARK') put(object);
-      });
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof KubernetesError)) throw error;
-      onFailure?.(error);
-      await sleep(retrySeconds * 1000, undefined, { signal }).catch(() => undefined);
-    }
-  }
+/** As `followObjects`. */
+export function followPods({ listener, ...options }: FollowPodsOptions): Promise<void> {
+  return followObjects<PodObject>({
+    ...options,
+    type: resourceTypes.pod,
+    put: (pod) => listener.put(applicationPod(pod)),
+    remove: (uid) => listener.remove(uid),
+  });
 }
 
 /** @internal */

@@ -4,7 +4,7 @@ import { loadApp, shippedApps } from '../../apps/load-app.ts';
 import { createSimulator, defaultLaneParameters } from '../../simulator/simulator.ts';
 import type { Trace } from '../../workload/trace.ts';
 import { interpolatedQuantile } from './latency-histogram.ts';
-import { createPlayedApplication, type PlayedApplicationOptions } from './played-application.ts';
+import { type ApplicationState, createPlayedApplication, type PlayedApplicationOptions } from './played-application.ts';
 import type { ApplicationPod } from './pod-counters.ts';
 
 const origin = 1_800_000_000;
@@ -192,5 +192,37 @@ describe('played application', () => {
     application.playTo(origin + 2);
     expect(application.state().services[0].memoryPercent).toBeCloseTo(standard / 2, 3);
     expect(application.pods.get('frontend-0')?.memoryBytes).toBeCloseTo((standard / 200) * 2 ** 30, -3);
+  });
+
+  it('tells of every tick of the trace what was, in weather that does not depend on how long it stood by', () => {
+    const recorded = (standBySeconds: number) => {
+      const ticks: [number, ApplicationState][] = [];
+      const onTick = (tick: number, state: ApplicationState) => void ticks.push([tick, state]);
+      const application = play(frontend, { noise: 0.1, seed: 3, onTick });
+      application.playTo(origin + standBySeconds);
+      expect(ticks).toEqual([]);
+      application.start(origin + standBySeconds);
+      // Asked for more pods in the third tick; one of the two becomes ready in the fifth, and is resized in the seventh.
+      application.playTo(origin + standBySeconds + 1.2);
+      application.setDesired('frontend', 4);
+      application.putPod(pod('frontend', 2, { ready: false, memoryBytes: 2 ** 29 }));
+      application.playTo(origin + standBySeconds + 2.2);
+      application.putPod(pod('frontend', 2, { memoryBytes: 2 ** 29 }));
+      application.playTo(origin + standBySeconds + 3.2);
+      application.putPod(pod('frontend', 2, { memoryBytes: 2 ** 30 }));
+      application.playTo(origin + standBySeconds + 10);
+      return ticks;
+    };
+    const ticks = recorded(0);
+    expect(ticks.map(([tick]) => tick)).toEqual(Array.from({ length: 21 }, (_, tick) => tick));
+    const states = ticks.map(([, state]) => state);
+    expect(states.map(({ traceSecond }) => Math.round(traceSecond))).toEqual(states.map((_, tick) => 5 * tick));
+    expect(states.slice(0, 8).map(({ services }) => services[0].desired)).toEqual([2, 2, 2, 4, 4, 4, 4, 4]);
+    expect(states.slice(0, 8).map(({ services }) => services[0].ready)).toEqual([2, 2, 2, 2, 2, 3, 3, 3]);
+    expect(states.map(({ resized }) => resized)).toEqual(states.map((_, tick) => tick === 7));
+    expect(states[7].memorySize).toBeCloseTo((1 + 1 + 2) / 3);
+    const loads = (of: typeof ticks) => of.map(([, { load }]) => load);
+    expect(new Set(loads(ticks)).size).toBe(21);
+    expect(loads(recorded(7.3))).toEqual(loads(ticks));
   });
 });

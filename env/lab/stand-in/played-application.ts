@@ -35,6 +35,8 @@ export interface PlayedApplicationOptions {
   readonly usageWindowSeconds?: number;
   /** Unix seconds: the moment from which it is played, under the trace's first load until `start`. */
   readonly second: number;
+  /** Told of what every tick of the trace was, from 0 on; the last load's ticks go on after the trace's end. */
+  readonly onTick?: (tick: number, state: ApplicationState) => void;
 }
 
 /** What the application did in the last tick. */
@@ -45,7 +47,14 @@ export interface ApplicationState {
   readonly load: number;
   /** End to end. */
   readonly p95Milliseconds: number;
-  /** In the model's order: p95 of a visit, requests/s of all pods, percent of a pod's CPU request and of its memory. */
+  /** Mean memory of the ready pods relative to what their service's pods start with. */
+  readonly memorySize: number;
+  /** Whether a pod was resized since the tick before. */
+  readonly resized: boolean;
+  /**
+   * In the model's order: p95 of a visit, requests/s of all pods, percent of a pod's CPU request and of its memory; pods
+   * ready, and replicas asked for (what the workload says; of one that nobody told of, its pods).
+   */
   readonly services: readonly {
     readonly name: string;
     readonly p95Milliseconds: number;
@@ -53,6 +62,7 @@ export interface ApplicationState {
     readonly cpuPercent: number;
     readonly memoryPercent: number;
     readonly ready: number;
+    readonly desired: number;
   }[];
 }
 
@@ -67,13 +77,21 @@ export interface PlayedApplication {
   /** A pod has appeared or changed, at the moment last played to. One of no service of the application is ignored. */
   putPod(pod: ApplicationPod): void;
   removePod(uid: string): void;
+  /** A workload asks for that many replicas, at the moment last played to. */
+  setDesired(workload: string, replicas: number): void;
   readonly pods: ReadonlyMap<string, PodCounters>;
   state(): ApplicationState;
 }
 
+/** metrics-server's resolution, as much faster as the trace: real seconds. */
+export function usageWindowSecondsAt(speed: number): number {
+  // The HPA compares windows with the times of pods, which the API keeps in whole seconds.
+  return Math.max(1, 15 / speed);
+}
+
 export function createPlayedApplication(options: PlayedApplicationOptions): PlayedApplication {
-  const { app, trace, speed, noise = 0, seed = 0 } = options;
-  const usageWindowSeconds = options.usageWindowSeconds ?? Math.max(1, 15 / speed);
+  const { app, trace, speed, noise = 0, seed = 0, onTick } = options;
+  const usageWindowSeconds = options.usageWindowSeconds ?? usageWindowSecondsAt(speed);
   const tickSeconds = defaultTickSeconds / speed;
   const loads = loadPerTick(trace, defaultTickSeconds);
   const capacities = capacityPerTick(options.capacity ?? [], loads.length, defaultTickSeconds);
@@ -81,7 +99,7 @@ export function createPlayedApplication(options: PlayedApplicationOptions): Play
   const resources = app.services.map((_, service) => podResources(app, service));
   const kernel = createServingKernel(app, 1, defaultTickSeconds, Float32Array.of(1));
   const visitLatency = createVisitLatency(app, defaultTickSeconds);
-  const draw = createDraw(mixSeed(seed));
+  let draw = createDraw(mixSeed(seed));
   const noisy = (value: number) => (noise > 0 ? value * Math.max(0, 1 + noise * draw.normal()) : value);
 
   const input = {
@@ -104,8 +122,11 @@ export function createPlayedApplication(options: PlayedApplicationOptions): Play
   const cpuCores = new Float64Array(services);
   /** Ready pods at this moment, which may have changed since the tick began. */
   const ready = new Int32Array(services);
+  /** As the workloads say; −1 of those not heard of. */
+  const desired = new Int32Array(services).fill(-1);
   const pods = new Map<string, PodCounters>();
 
+  let resizedSinceTick = false;
   let playedTo = options.second;
   let startSecond = Number.POSITIVE_INFINITY;
   // Counted from an anchor: steps added up would drift, a Unix time having but 0.2 µs of resolution.
@@ -133,6 +154,33 @@ export function createPlayedApplication(options: PlayedApplicationOptions): Play
       const busyPods = (noisy(out.cpuPercent[service]) / 100) * input.ready[service];
       cpuCores[service] = busyPods * resources[service].cpuCores;
     }
+    if (second >= startSecond) onTick?.(Math.floor(traceSecond / defaultTickSeconds + 1e-3), state());
+    resizedSinceTick = false;
+  }
+
+  function state(): ApplicationState {
+    return {
+      traceSecond: input.second[0],
+      load: input.load[0],
+      p95Milliseconds: out.p95Milliseconds[0],
+      memorySize: input.memorySize[0],
+      resized: resizedSinceTick,
+      services: app.services.map(({ name }, service) => ({
+        name,
+        p95Milliseconds: p95PerService[service],
+        requestsPerSecond: out.requestsPerSecond[service],
+        cpuPercent: out.cpuPercent[service],
+        memoryPercent: out.memory[service],
+        ready: ready[service],
+        desired: desired[service] === -1 ? podsOf(service) : desired[service],
+      })),
+    };
+  }
+
+  function podsOf(service: number): number {
+    let count = 0;
+    for (const counters of pods.values()) if (counters.service === service) count++;
+    return count;
   }
 
   /** The model knows one size of all its pods; pods resized in place are taken at their mean. */
@@ -190,11 +238,14 @@ export function createPlayedApplication(options: PlayedApplicationOptions): Play
       anchorSecond = second;
       ticksBegun = 0;
       nextTick = second;
+      // However long it stood by, the trace meets the same noise: applications side by side are in the same weather.
+      draw = createDraw(mixSeed(seed));
     },
     putPod(pod) {
       const service = app.services.findIndex(({ name }) => name === pod.workload);
       if (service === -1) return;
       const known = pods.get(pod.uid);
+      if (known !== undefined && known.pod.memoryBytes !== pod.memoryBytes) resizedSinceTick = true;
       if (known !== undefined && known.pod.restarts === pod.restarts) known.pod = pod;
       else pods.set(pod.uid, new PodCounters(pod, service));
       countReady();
@@ -203,18 +254,10 @@ export function createPlayedApplication(options: PlayedApplicationOptions): Play
       pods.delete(uid);
       countReady();
     },
-    state: () => ({
-      traceSecond: input.second[0],
-      load: input.load[0],
-      p95Milliseconds: out.p95Milliseconds[0],
-      services: app.services.map(({ name }, service) => ({
-        name,
-        p95Milliseconds: p95PerService[service],
-        requestsPerSecond: out.requestsPerSecond[service],
-        cpuPercent: out.cpuPercent[service],
-        memoryPercent: out.memory[service],
-        ready: ready[service],
-      })),
-    }),
+    setDesired(workload, replicas) {
+      const service = app.services.findIndex(({ name }) => name === workload);
+      if (service !== -1) desired[service] = replicas;
+    },
+    state,
   };
 }
