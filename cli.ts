@@ -30,6 +30,21 @@ export const verbs: readonly Verb[] = [
     load: () => import('./agent/agent-command.ts'),
   },
   {
+    name: 'record',
+    summary: 'write what Prometheus knows of an application to a file, for later',
+    load: () => import('./env/calibration/record-command.ts'),
+  },
+  {
+    name: 'calibrate',
+    summary: 'fit an app model and a load trace to what was measured',
+    load: () => import('./env/calibration/calibrate-command.ts'),
+  },
+  {
+    name: 'promote',
+    summary: 'offer a checkpoint to the agent only when it beats the incumbent and the HPA, and take it back when it fails',
+    load: () => import('./training/promote-command.ts'),
+  },
+  {
     name: 'operator',
     summary: 'run the reactive loop and the coordinated scaler in a cluster',
     load: () => import('./operator/operator-command.ts'),

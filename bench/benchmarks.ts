@@ -1,4 +1,6 @@
 /** Every benchmark by the name that `--only` takes; each runs in a process of its own. */
+import { agentScaleBenchmark } from './agent-scale.ts';
+import { calibrationBenchmark } from './calibration.ts';
 import { closedLoopsBenchmark } from './closed-loops.ts';
 import { deliberationBenchmark } from './deliberation.ts';
 import { environmentBenchmark } from './environment.ts';
@@ -22,5 +24,7 @@ export const benchmarks: readonly Benchmark[] = [
   groupScalingBenchmark,
   closedLoopsBenchmark,
   deliberationBenchmark,
+  agentScaleBenchmark,
   liveMetricsBenchmark,
+  calibrationBenchmark,
 ];

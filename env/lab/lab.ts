@@ -36,6 +36,8 @@ export interface LabOptions {
   /** Standard deviation of load, CPU and p95 from tick to tick, relative to their values. Default 0. */
   readonly noise?: number;
   readonly seed?: number;
+  /** The noise of each namespace's application, instead of the same for all. */
+  readonly seeds?: readonly number[];
   /** Of the Deployments at the start. Default: the smallest group that meets the SLA under the trace's first load. */
   readonly groupSize?: number;
   /** Default 1. */
@@ -103,10 +105,11 @@ export async function createLab(options: LabOptions): Promise<Lab> {
   try {
     const api = await connectKubernetes({ kubeconfigFiles: [controlPlane.kubeconfigFile] });
     const second = Date.now() / 1000;
-    const applications = namespaces.map((namespace) => ({
+    const applications = namespaces.map((namespace, i) => ({
       namespace,
       application: createPlayedApplication({
         ...options,
+        seed: options.seeds?.[i] ?? options.seed,
         second,
         onTick: onTick && ((tick, state) => onTick(namespace, tick, state)),
       }),

@@ -96,14 +96,14 @@ describeCluster('a comparison in the lab', () => {
   it('ends everything that it started when it is interrupted while it plays', async () => {
     const app = await loadApp('frontend');
     const stop = new AbortController();
+    const contestants = await resolveContestants(['reactive', 'hpa'], app, () => {});
     const run = runLab({
       app,
       trace,
-      contestants: await resolveContestants(['reactive', 'hpa'], app, () => {}),
+      contestants: contestants.map((contestant) => ({ ...contestant, seed: 1, traceName: trace.name })),
       speed: 15,
       capacity: [],
       noise: 0,
-      seed: 1,
       scrapeIntervalSeconds: 1,
       rateWindowSeconds: 4,
       signal: stop.signal,

@@ -1,4 +1,4 @@
-/** `duoloop lab --compare`: runs of the lab over seeds, each with the simulator's predictions beside it. */
+/** `duoloop lab --compare`: policies and seeds side by side in the lab, with the simulator's predictions beside them. */
 import type { AppModel } from '../../env/apps/app-model.ts';
 import type { CapacityChange } from '../../env/simulator/capacity.ts';
 import { defaultTickSeconds } from '../../env/simulator/simulator.ts';
@@ -7,7 +7,7 @@ import { wholeSeconds } from '../../policies/resources/loops-for-app.ts';
 import type { RecordedSeries } from '../compare.ts';
 import type { ComparisonRow } from '../comparison.ts';
 import { type Contestant, resolveContestants } from './contestants.ts';
-import { runLab } from './lab-run.ts';
+import { type Entrant, runLab } from './lab-run.ts';
 import { labTiming } from './lab-timing.ts';
 import { predict } from './prediction.ts';
 
@@ -45,19 +45,22 @@ export async function compareInLab(options: LabComparisonOptions): Promise<LabCo
   const rateWindowSeconds = options.rateWindowSeconds ?? scrapesPerWindow * scrapeIntervalSeconds;
   const contestants = await resolveContestants(policies, app, log);
   sayRounding(contestants, speed, log);
+  const timing = labTiming({ app, speed, scrapeIntervalSeconds, rateWindowSeconds, tickSeconds: defaultTickSeconds });
+  const isOne = seeds.length === 1;
+  const entrants = seeds.flatMap((seed) =>
+    contestants.map((contestant): Entrant => {
+      const namespace = isOne ? contestant.namespace : `${contestant.namespace}-seed-${seed}`;
+      return { ...contestant, namespace, seed, traceName: isOne ? trace.name : `${trace.name}-seed-${seed}` };
+    }),
+  );
+  const records = await runLab({ ...options, scrapeIntervalSeconds, rateWindowSeconds, contestants: entrants });
   const comparison: LabComparison = { rows: [], series: [] };
-  for (const seed of seeds) {
-    const name = seeds.length > 1 ? `${trace.name}-seed-${seed}` : trace.name;
-    if (seeds.length > 1) log(`seed ${seed}`);
-    const setting = { ...options, trace: { ...trace, name }, seed, scrapeIntervalSeconds, rateWindowSeconds };
-    const timing = labTiming({ app, speed, scrapeIntervalSeconds, rateWindowSeconds, tickSeconds: defaultTickSeconds });
-    const records = await runLab({ ...setting, contestants });
-    for (const [i, record] of records.entries()) {
-      const offered = offeredTrace(setting.trace, record.series);
-      const { row, series } = await predict(contestants[i], { ...setting, trace: offered, timing });
-      comparison.rows.push(record.row(), row);
-      comparison.series.push(record.series, series);
-    }
+  for (const [i, record] of records.entries()) {
+    const { seed, traceName } = entrants[i];
+    const offered = offeredTrace({ ...trace, name: traceName }, record.series);
+    const { row, series } = await predict(entrants[i], { ...options, trace: offered, timing, seed });
+    comparison.rows.push(record.row(), row);
+    comparison.series.push(record.series, series);
   }
   return comparison;
 }

@@ -14,14 +14,21 @@ import type { Contestant } from './contestants.ts';
 import { aborted, createDuoloopProcesses, type DuoloopProcesses } from './duoloop-process.ts';
 import { createLabRecord, type LabRecord } from './lab-record.ts';
 
+/** A contestant under one weather. */
+export interface Entrant extends Contestant {
+  readonly seed: number;
+  /** As in rows and file names. */
+  readonly traceName: string;
+}
+
 export interface LabRunOptions {
   readonly app: AppModel;
   readonly trace: Trace;
-  readonly contestants: readonly Contestant[];
+  /** Each in a namespace of its own. */
+  readonly contestants: readonly Entrant[];
   readonly speed: number;
   readonly capacity: readonly CapacityChange[];
   readonly noise: number;
-  readonly seed: number;
   /** Real seconds. */
   readonly scrapeIntervalSeconds: number;
   readonly rateWindowSeconds: number;
@@ -43,7 +50,9 @@ const daysBefore = 30;
 export async function runLab(options: LabRunOptions): Promise<LabRecord[]> {
   const { app, trace, contestants, signal, log } = options;
   const records = new Map(
-    contestants.map(({ namespace, policy }) => [namespace, createLabRecord(app, trace, policy)] as const),
+    contestants.map(({ namespace, policy, traceName }) => {
+      return [namespace, createLabRecord(app, { ...trace, name: traceName }, policy)] as const;
+    }),
   );
   const processes = createDuoloopProcesses(await mkdtemp(join(tmpdir(), 'duoloop-compare-')));
   let lab: Lab | undefined;
@@ -51,6 +60,7 @@ export async function runLab(options: LabRunOptions): Promise<LabRecord[]> {
     lab = await createLab({
       ...options,
       namespaces: contestants.map(({ namespace }) => namespace),
+      seeds: contestants.map(({ seed }) => seed),
       onProgress: log,
       onTick: (namespace, tick, state) => records.get(namespace)?.tick(tick, state),
     });
@@ -143,10 +153,12 @@ async function startAgents(lab: Lab, processes: DuoloopProcesses, options: LabRu
 
 function describe(lab: Lab, contestants: readonly Contestant[]): string {
   const { traceSecond, load } = lab.standIn.state();
-  const each = lab.applications.map(({ state }, i) => {
-    const { p95Milliseconds, services } = state();
-    const pods = services.reduce((sum, { ready }) => sum + ready, 0);
-    return `${contestants[i].policy} ${pods} pods, p95 ${p95Milliseconds.toFixed(1)} ms`;
+  const states = lab.applications.map(({ state }, i) => ({ policy: contestants[i].policy, ...state() }));
+  const each = [...new Set(contestants.map(({ policy }) => policy))].map((name) => {
+    const own = states.filter(({ policy }) => policy === name);
+    const pods = own.map(({ services }) => services.reduce((sum, { ready }) => sum + ready, 0)).join('/');
+    const p95 = own.map(({ p95Milliseconds }) => p95Milliseconds.toFixed(1)).join('/');
+    return `${name} ${pods} pods, p95 ${p95} ms`;
   });
   return `second ${Math.round(traceSecond)}: ${load.toFixed(0)} requests/s; ${each.join('; ')}`;
 }

@@ -51,7 +51,8 @@ export async function predict(contestant: Contestant, options: PredictionOptions
       metricAveragingSeconds: windowTicks * defaultTickSeconds,
       metricNoise: noise / Math.sqrt(windowTicks),
     };
-    const how = { parameters, measuredThroughout: true };
+    // The HPA's pods are those that usage is known of; the live queries count those that are ready now.
+    const how = { parameters, measuredThroughout: contestant.scaler.kind === 'hpa' };
     comparisons.push(await comparePolicy(policy, { app, traces: [trace], capacity, seed, ...how }));
   }
   const middle = comparisons[Math.floor((comparisons.length - 1) / 2)];
