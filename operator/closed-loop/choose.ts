@@ -1,12 +1,12 @@
 /** Who picks the metric to react to: the ranks, or the policy engine that the spec names. */
 import { breachCode, type MetricReading } from '../../policies/reactive/breaches.ts';
 import { readMetrics } from '../../policies/reactive/decide.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import type { Finding } from './conditions.ts';
 import type { Measured, RunningLoop } from './contract.ts';
 import { loopSpecOf } from './loop-spec-of.ts';
 import type { ClosedLoopMetrics } from './metrics.ts';
 import type { PolicyAnswer, PolicyDocument, PolicyEngine } from './opa.ts';
-import { toTimestamp } from './restore.ts';
 import type { Standing } from './standing.ts';
 import { targetText } from './status.ts';
 

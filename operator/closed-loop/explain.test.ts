@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { clampNames } from '../../policies/reactive/clamps.ts';
 import type { ClosedLoop, ClosedLoopStatus, DecisionRecord } from '../../policies/resources/closed-loop.ts';
 import type { DeliberativeLoop } from '../../policies/resources/deliberative-loop.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import { clampWords } from './clamp-words.ts';
 import { closedLoopObject, pushedCpuAndMemory } from './doubles.fixture.ts';
 import { type ExplainInput, explain } from './explain.ts';
 import { explanationText } from './explain-text.ts';
-import { toTimestamp } from './restore.ts';
 
 const now = 1_800_000_000;
 const ago = (seconds: number) => toTimestamp(now - seconds);

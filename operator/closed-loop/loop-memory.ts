@@ -4,8 +4,8 @@ import {
   type ClosedLoopStatus,
   closedLoopStatusSchema,
 } from '../../policies/resources/closed-loop.ts';
+import { fromTimestamp } from '../../policies/resources/timestamp.ts';
 import type { Finding } from './conditions.ts';
-import { fromTimestamp } from './restore.ts';
 
 export interface LoopMemory {
   readonly uid: string | undefined;

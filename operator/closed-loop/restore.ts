@@ -5,6 +5,7 @@
 import type { LoopSpec } from '../../policies/reactive/loop-spec.ts';
 import { initialLoopState, initialRanks, type LoopState, type TimedSize } from '../../policies/reactive/loop-state.ts';
 import type { ClosedLoopStatus } from '../../policies/resources/closed-loop.ts';
+import { fromTimestamp, toTimestamp } from '../../policies/resources/timestamp.ts';
 
 export type RememberedStatus = Pick<
   ClosedLoopStatus,
@@ -22,14 +23,6 @@ export type RememberedStatus = Pick<
 // The bounds of the status schema.
 const keptRankChanges = 60;
 const keptSizeChanges = 64;
-
-export function toTimestamp(second: number): string {
-  return new Date(Math.round(second * 1000)).toISOString();
-}
-
-export function fromTimestamp(timestamp: string): number {
-  return Date.parse(timestamp) / 1000;
-}
 
 export function rememberedStatus(state: LoopState): RememberedStatus {
   const { ranks, increaseRank, increaseTime, setPoint } = state;

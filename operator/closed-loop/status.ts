@@ -4,9 +4,10 @@ import type { LoopDecision } from '../../policies/reactive/decide.ts';
 import type { LoopState } from '../../policies/reactive/loop-state.ts';
 import type { ClosedLoopStatus, DecisionRecord } from '../../policies/resources/closed-loop.ts';
 import type { Condition, TargetRef } from '../../policies/resources/resource.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import { withoutNumbers } from './conditions.ts';
 import type { Measured } from './contract.ts';
-import { rememberedStatus, toTimestamp } from './restore.ts';
+import { rememberedStatus } from './restore.ts';
 
 /** Decisions that a status shows; the schema's bound. */
 const shownDecisions = 10;

@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, it } from 'vitest';
 import { resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import type { DeliberativeLoop } from '../../policies/resources/deliberative-loop.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import { describeCluster } from '../../test/cluster.ts';
 import { scene } from '../closed-loop/cluster.fixture.ts';
 import { pushedCpuAndMemory } from '../closed-loop/doubles.fixture.ts';
-import { toTimestamp } from '../closed-loop/restore.ts';
 import { moreRequests, type OperatorOptions, startOperator, type TestOperator } from '../stages/cluster.fixture.ts';
 import { randomGroupProposal } from './operator-policies.ts';
 

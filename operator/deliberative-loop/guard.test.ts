@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseLoopSpec } from '../../policies/reactive/loop-spec.ts';
 import { initialLoopState, type LoopState } from '../../policies/reactive/loop-state.ts';
 import { type Guardrails, guardrailsSchema, type Proposal } from '../../policies/resources/deliberative-loop.ts';
-import { toTimestamp } from '../closed-loop/restore.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import { type GuardedLoop, type GuardInput, guardProposals, type Mode, type Verdict } from './guard.ts';
 
 const now = 1_700_000_000;

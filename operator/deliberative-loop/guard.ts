@@ -5,7 +5,7 @@
 import { adoptRanks, type LoopState, proposeSetPoint } from '../../policies/reactive/loop-state.ts';
 import { clampTo } from '../../policies/reactive/targets.ts';
 import type { DeliberativeLoopSpec, Guardrails, Proposal } from '../../policies/resources/deliberative-loop.ts';
-import { fromTimestamp } from '../closed-loop/restore.ts';
+import { fromTimestamp } from '../../policies/resources/timestamp.ts';
 import { type GrowthRequest, shareBudget } from './budget.ts';
 
 export type Mode = DeliberativeLoopSpec['mode'];

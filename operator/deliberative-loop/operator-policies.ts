@@ -4,7 +4,7 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { type LastTenAnswer, lastTenDecision } from '../../policies/last-ten.ts';
 import { type LoopState, ranksWithRaised } from '../../policies/reactive/loop-state.ts';
 import type { Guardrails, Proposal } from '../../policies/resources/deliberative-loop.ts';
-import { toTimestamp } from '../closed-loop/restore.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 
 /** A rank raise that was proposed last, applied or not. */
 export interface ProposedRaise {

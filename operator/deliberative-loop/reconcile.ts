@@ -6,8 +6,8 @@ import {
   deliberativeLoopSpecSchema,
   type Proposal,
 } from '../../policies/resources/deliberative-loop.ts';
+import { fromTimestamp } from '../../policies/resources/timestamp.ts';
 import type { LoopTable } from '../closed-loop/contract.ts';
-import { fromTimestamp } from '../closed-loop/restore.ts';
 import type { OperatorContext, ReconcileResult, ResourceCache } from '../runtime/contract.ts';
 import type { StatusWriter } from '../runtime/status-writer.ts';
 import type { Workloads } from '../workloads/contract.ts';

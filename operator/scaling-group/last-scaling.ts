@@ -3,16 +3,7 @@
  * on with it is in the status, so that a new leader completes what another began.
  */
 import type { LastScaling, ScalingGroupSpec } from '../../policies/resources/scaling-group.ts';
-
-/** RFC 3339 with milliseconds. @param seconds Unix time */
-export function timestampOf(seconds: number): string {
-  return new Date(Math.round(seconds * 1000)).toISOString();
-}
-
-/** Unix seconds. */
-export function secondsOf(timestamp: string): number {
-  return Date.parse(timestamp) / 1000;
-}
+import { fromTimestamp, toTimestamp } from '../../policies/resources/timestamp.ts';
 
 export interface Course {
   readonly scaling: LastScaling | undefined;
@@ -41,7 +32,7 @@ export function courseOf(previous: LastScaling | undefined, request: Request): C
   // Nothing to do, or members that somebody else scaled: they are brought back without a request.
   if (from === target) return { scaling: previous, size: target };
   return {
-    scaling: { from, to: target, startedAt: timestampOf(requestedAt), outcome: 'InProgress' },
+    scaling: { from, to: target, startedAt: toTimestamp(requestedAt), outcome: 'InProgress' },
     size: target,
   };
 }
@@ -56,7 +47,7 @@ function sizeBefore(previous: LastScaling | undefined, target: number, presentSi
 
 /** Unix seconds from which a scaling in progress is late; undefined for any other. */
 export function deadlineOf(scaling: LastScaling | undefined, timeoutSeconds: number): number | undefined {
-  return scaling?.outcome === 'InProgress' ? secondsOf(scaling.startedAt) + timeoutSeconds : undefined;
+  return scaling?.outcome === 'InProgress' ? fromTimestamp(scaling.startedAt) + timeoutSeconds : undefined;
 }
 
 /**
@@ -68,8 +59,8 @@ export function settle(course: Course, done: boolean, now: number, strategy: Sca
   const { scaling, size } = course;
   if (scaling?.outcome !== 'InProgress' && scaling?.outcome !== 'Partial') return course;
   if (done) {
-    const seconds = Math.max(0, Math.round((now - secondsOf(scaling.startedAt)) * 1000) / 1000);
-    return { scaling: { ...scaling, outcome: 'Complete', completedAt: timestampOf(now), seconds }, size };
+    const seconds = Math.max(0, Math.round((now - fromTimestamp(scaling.startedAt)) * 1000) / 1000);
+    return { scaling: { ...scaling, outcome: 'Complete', completedAt: toTimestamp(now), seconds }, size };
   }
   const deadline = deadlineOf(scaling, strategy.timeoutSeconds);
   if (deadline === undefined || now < deadline) return course;

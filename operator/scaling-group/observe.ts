@@ -2,13 +2,13 @@
 import { isNotFound, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import type { TargetRef } from '../../policies/resources/resource.ts';
 import type { LastScaling, ScalingGroup, ScalingGroupSpec } from '../../policies/resources/scaling-group.ts';
+import { fromTimestamp } from '../../policies/resources/timestamp.ts';
 import type { ResourceCache } from '../runtime/contract.ts';
 import type { Workload, Workloads } from '../workloads/contract.ts';
 import { memberRefs } from '../workloads/group-members.ts';
 import { targetKey } from '../workloads/target-key.ts';
 import type { MemberShape } from './complete-sets.ts';
 import type { FailedCreates } from './failed-creates.ts';
-import { secondsOf } from './last-scaling.ts';
 import type { ObservedMember } from './plan.ts';
 
 /** As the CRD allows in status.members. */
@@ -73,7 +73,7 @@ async function reasonForLag(
 ): Promise<string | undefined> {
   if (workload.ref.kind !== 'StatefulSet' || workload.ready >= workload.replicas) return undefined;
   if (lastScaling === undefined || lastScaling.outcome === 'Complete') return undefined;
-  const since = secondsOf(lastScaling.startedAt);
+  const since = fromTimestamp(lastScaling.startedAt);
   if (now - since < patienceSeconds) return undefined;
   // Without the right to read events the reason is missing, the scaling goes on.
   return failedCreates.find(workload, since, signal).catch(() => undefined);

@@ -5,9 +5,9 @@ import {
   type ScalingGroupSpec,
   scalingGroupSpecSchema,
 } from '../../policies/resources/scaling-group.ts';
+import { fromTimestamp } from '../../policies/resources/timestamp.ts';
 import type { Workload } from '../workloads/contract.ts';
 import { completeSets } from './complete-sets.ts';
-import { secondsOf } from './last-scaling.ts';
 import { type GroupObservation, type GroupPlan, type ObservedMember, planGroup } from './plan.ts';
 
 const ref = (name: string) => ({ apiVersion: 'apps/v1', kind: 'Deployment', name });
@@ -299,7 +299,7 @@ describe('a scaling', () => {
           fleet = fleet.map(({ replicas }) => ({ replicas, ready: Math.ceil(replicas * readyShare) }));
           now += 1;
           look(size, false);
-          if (lastScaling !== undefined) expect(secondsOf(lastScaling.startedAt)).toBeLessThanOrEqual(now);
+          if (lastScaling !== undefined) expect(fromTimestamp(lastScaling.startedAt)).toBeLessThanOrEqual(now);
         }
         // Long after the last request, with every pod ready.
         const { size } = requests[requests.length - 1];

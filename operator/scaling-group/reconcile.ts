@@ -6,12 +6,12 @@ import {
   type ScalingGroupStatus,
   scalingGroupSpecSchema,
 } from '../../policies/resources/scaling-group.ts';
+import { fromTimestamp } from '../../policies/resources/timestamp.ts';
 import type { OperatorContext, Reconcile, ReconcileResult, ResourceCache } from '../runtime/contract.ts';
 import type { NamespaceObject } from '../workloads/cached-objects.ts';
 import { targetKey } from '../workloads/target-key.ts';
 import type { GroupMemories, GroupMemory } from './group-memory.ts';
 import { happenings } from './happenings.ts';
-import { secondsOf } from './last-scaling.ts';
 import type { ScalingGroupMetrics } from './metrics.ts';
 import { type MemberReader, mostMembers, observeMembers, patienceSeconds } from './observe.ts';
 import { type GroupPlan, type PlannedMember, planGroup } from './plan.ts';
@@ -82,7 +82,7 @@ export function createGroupReconcile(options: GroupReconcileOptions): Reconcile 
       plan.lastScaling !== lastScaling &&
       plan.lastScaling.outcome === 'InProgress'
     ) {
-      if (failures.length === 0) metrics.patched(context.now() - secondsOf(plan.lastScaling.startedAt));
+      if (failures.length === 0) metrics.patched(context.now() - fromTimestamp(plan.lastScaling.startedAt));
     }
     const retryable = failures.find((failure) => !(failure instanceof KubernetesError) || failure.retryable);
     if (retryable !== undefined && !signal.aborted) throw retryable;
@@ -171,7 +171,7 @@ export function createGroupReconcile(options: GroupReconcileOptions): Reconcile 
     const awaitsReasons = plan.members.some(({ kind, state }) => kind === 'StatefulSet' && state === 'Scaling');
     if (awaitsReasons && lastScaling?.outcome === 'InProgress') {
       // The longer it takes, the rarer: such a look lists the namespace's events.
-      const age = now - secondsOf(lastScaling.startedAt);
+      const age = now - fromTimestamp(lastScaling.startedAt);
       waits.push(age < patienceSeconds ? patienceSeconds - age : age);
     }
     // A few milliseconds late rather than early: an early look finds nothing due.

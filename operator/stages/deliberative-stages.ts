@@ -1,6 +1,6 @@
 /** MonitoringD → DecisionD → ExecutionD: the reaction, the last ten of every metric, the rank that is raised. */
 import type { lastTenDecision } from '../../policies/last-ten.ts';
-import { fromTimestamp } from '../closed-loop/restore.ts';
+import { fromTimestamp } from '../../policies/resources/timestamp.ts';
 import type { RankDeliberation } from '../deliberative-loop/contract.ts';
 import { epochsInOrder, withEpoch } from './messages.ts';
 import type { StageMetrics } from './metrics.ts';

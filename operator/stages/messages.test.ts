@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { actionText, breachMessage } from '../../policies/reactive/breaches.ts';
 import { type ClosedLoopSpec, closedLoopSpecSchema } from '../../policies/resources/closed-loop.ts';
 import { type MonitoringSpec, monitoringSpecSchema } from '../../policies/resources/stages.ts';
-import { toTimestamp } from '../closed-loop/restore.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import {
   epochsInOrder,
   isPushed,

@@ -2,10 +2,10 @@
 import { afterAll, expect, it } from 'vitest';
 import { resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import type { StageKind } from '../../policies/resources/stages.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import { describeCluster } from '../../test/cluster.ts';
 import { scene } from '../closed-loop/cluster.fixture.ts';
 import { pushedCpuAndMemory } from '../closed-loop/doubles.fixture.ts';
-import { toTimestamp } from '../closed-loop/restore.ts';
 import { moreRequests, type OperatorOptions, startOperator, type TestOperator } from './cluster.fixture.ts';
 import { stageKinds, stageName, stageTypes } from './stage-types.ts';
 

@@ -5,8 +5,8 @@
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
 import type { StageKind } from '../../policies/resources/stages.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import type { DecisionExecutor, LoopTable, StagePublisher } from '../closed-loop/contract.ts';
-import { toTimestamp } from '../closed-loop/restore.ts';
 import type { RankDeliberation } from '../deliberative-loop/contract.ts';
 import type {
   OperatorContext,

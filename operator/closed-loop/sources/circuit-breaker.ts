@@ -1,17 +1,14 @@
 /**
- * Keeps a source that is gone from holding up every tick to its end. After some failures in a row a cheap probe tells whether
- * it is the source or the questions; while the probe fails nothing else is asked.
+ * Keeps a source that is gone from holding up every tick to its end. After a failure a cheap probe tells, beside the ticks,
+ * whether it is the source or the question; once a probe has failed nothing is asked until one succeeds.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface CircuitBreakerOptions {
-  /** Unix seconds. */
-  readonly now: () => number;
   /** A question that a source that is there answers at once. */
   readonly probe: (signal: AbortSignal) => Promise<unknown>;
   /** Why an error may mean that the source is gone, in words; undefined when it is about the question only. */
   readonly outage: (error: unknown) => string | undefined;
-  /** Outages in a row, without an answer between, that call for a probe. */
-  readonly failuresToProbe?: number;
   /** A probe without an answer has failed after this time. */
   readonly probeSeconds?: number;
   /** Between two probes: shorter than any tick, so that the first tick after the source came back finds it. */
@@ -25,71 +22,53 @@ export class CircuitOpenError extends Error {
 
 export interface CircuitBreaker {
   /**
-   * Asks, unless the source is known to be gone; waits while a probe is under way.
-   * @throws CircuitOpenError; whatever `ask` throws; the reason of the signal
+   * Asks, unless the source is known to be gone; never waits for a probe.
+   * @throws CircuitOpenError; whatever `ask` throws
    */
-  run<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T>;
+  run<T>(ask: () => Promise<T>): Promise<T>;
   /** Whether the last probe failed. */
   readonly isOpen: boolean;
 }
 
 export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
-  const { now, probe, outage, failuresToProbe = 3, probeSeconds = 2, pauseSeconds = 0.5 } = options;
-  let failures = 0;
-  let isOpen = false;
-  let lastReason = '';
-  /** Unix seconds. */
-  let pausedUntil = 0;
-  let probing: Promise<void> | undefined;
+  const { probe, outage, probeSeconds = 1, pauseSeconds = 0.5 } = options;
+  /** Of the last probe, when it failed. */
+  let reason: string | undefined;
+  let isProbing = false;
 
-  function closeAgain() {
-    failures = 0;
-    isOpen = false;
-  }
-
-  async function runProbe(tick: AbortSignal): Promise<void> {
-    const signal = AbortSignal.any([tick, AbortSignal.timeout(probeSeconds * 1000)]);
+  async function failureOfProbe(): Promise<string | undefined> {
+    const signal = AbortSignal.timeout(probeSeconds * 1000);
     try {
       await untilAborted(probe(signal), signal);
-      closeAgain();
+      return undefined;
     } catch (error) {
-      const reason = outage(error);
-      if (reason === undefined) {
-        closeAgain();
-        return;
-      }
-      lastReason = reason;
-      pausedUntil = now() + pauseSeconds;
-      isOpen = true;
+      return outage(error);
     }
+  }
+
+  /** Until one succeeds, also while nobody asks: a loop that ticks once an hour must not find it gone for another hour. */
+  async function probeUntilBack(): Promise<void> {
+    if (isProbing) return;
+    isProbing = true;
+    for (;;) {
+      reason = await failureOfProbe();
+      if (reason === undefined) break;
+      // No process goes on for its sake.
+      await delay(pauseSeconds * 1000, undefined, { ref: false });
+    }
+    isProbing = false;
   }
 
   return {
     get isOpen() {
-      return isOpen;
+      return reason !== undefined;
     },
-    async run(signal, ask) {
-      while (failures >= failuresToProbe) {
-        signal.throwIfAborted();
-        if (probing === undefined) {
-          if (now() < pausedUntil) throw new CircuitOpenError(lastReason);
-          probing = runProbe(signal).finally(() => {
-            probing = undefined;
-          });
-        }
-        await untilAborted(probing, signal);
-      }
+    async run(ask) {
+      if (reason !== undefined) throw new CircuitOpenError(reason);
       try {
-        const answer = await ask();
-        failures = 0;
-        return answer;
+        return await ask();
       } catch (error) {
-        const reason = outage(error);
-        if (reason === undefined) failures = 0;
-        else {
-          failures++;
-          lastReason = reason;
-        }
+        if (outage(error) !== undefined) void probeUntilBack();
         throw error;
       }
     },

@@ -46,7 +46,6 @@ export function createPrometheusSource(options: PrometheusSourceOptions): Source
   const planner = createQueryPlanner(limits);
   const queue = new PQueue({ concurrency });
   const breaker = createCircuitBreaker({
-    now,
     outage: outageOf,
     probe: (signal) => client.samples('vector(1)', signal),
   });
@@ -68,7 +67,7 @@ export function createPrometheusSource(options: PrometheusSourceOptions): Source
         throw error;
       }
     };
-    return breaker.run(deadline, () => queue.add(question, { signal: deadline }));
+    return breaker.run(() => queue.add(question, { signal: deadline }));
   }
 
   async function readOwn({ text, requests }: OwnQuery, deadline: AbortSignal, answer: Answer): Promise<void> {

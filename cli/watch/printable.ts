@@ -1,0 +1,16 @@
+/** Text from the cluster as it may be shown: anyone who may write an object there chooses it. */
+
+/** Messages of conditions may have 32,768 characters. */
+const longestText = 400;
+
+/**
+ * On one line, without characters that steer a terminal (ESC) or turn the direction of what follows, and not too long.
+ * HTML is still to be escaped.
+ */
+export function printable(text: string, longest = longestText): string {
+  const cut = text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+  return cut
+    .replace(/[\s\u2028\u2029]+/gu, ' ')
+    .replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, '\uFFFD')
+    .trim();
+}
