@@ -41,7 +41,8 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: 'promote',
-    summary: 'offer a checkpoint to the agent only when it beats the incumbent and the HPA, and take it back when it fails',
+    summary:
+      'offer a checkpoint to the agent only when it beats the incumbent and the HPA, and take it back when it fails',
     load: () => import('./training/promote-command.ts'),
   },
   {

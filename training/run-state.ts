@@ -18,6 +18,7 @@ import { initialParameters, type NetworkShape, networkLayout } from '../policies
 import { createNormalisation, type Normalisation } from '../policies/actor-critic/normalisation.ts';
 import type { LoopSpec } from '../policies/reactive/loop-spec.ts';
 import { type Adam, createAdam } from './adam.ts';
+import { traceHash } from './held-out.ts';
 import type { TrainingCurvePoint, ValidationPoint } from './inspection.ts';
 import type { Lagrangian } from './lagrangian.ts';
 import type { UpdateResult } from './learner.ts';
@@ -32,6 +33,8 @@ export interface RunInput {
   traces?: readonly Trace[];
   gitCommit: string | null;
   resume?: Checkpoint;
+  /** A new run that begins with the weights and the normalisation of another one, maybe of another app model. */
+  from?: Checkpoint;
 }
 
 /** Everything that changes while training and that a checkpoint keeps. */
@@ -53,31 +56,25 @@ const initialNoRaiseLogit = 3;
 
 /** A new run, or the one that `resume` is the end of a segment of. Throws UserError when it does not fit. */
 export function startRun(input: RunInput, shape: NetworkShape): Run {
-  const { app, options, resume } = input;
+  const { app, options, resume, from } = input;
   const layout = networkLayout(shape);
   if (!resume) {
-    const parameters = initialParameters(shape, createDraw(options.seed));
-    parameters[layout.actor[layout.actor.length - 1].biasOffset] = initialNoRaiseLogit;
+    const parameters = from ? weightsOf(from, shape) : initialParameters(shape, createDraw(options.seed));
+    if (!from) parameters[layout.actor[layout.actor.length - 1].biasOffset] = initialNoRaiseLogit;
     return {
       segment: 0,
       environmentSteps: 0,
       seconds: 0,
       parameters,
       adam: createAdam(parameters.length),
-      normalisation: createNormalisation(shape.inputs),
+      normalisation: from ? checkpointNormalisation(from.document) : createNormalisation(shape.inputs),
       lagrangian: { multiplier: options.violationWeight, violationPercent: Number.NaN },
       returnMoments: { count: 0, mean: 0, variance: 1 },
       trainingCurve: [],
       validation: [],
     };
   }
-  const { document, parameters, optimizer } = resume;
-  if (!document.resume || !optimizer) {
-    throw new UserError(
-      'RESUME_IMPOSSIBLE',
-      'this checkpoint has no optimizer.bin to resume from; train from the beginning',
-    );
-  }
+  const { document, parameters } = resume;
   if (document.app.hash !== appHash(app)) {
     throw new UserError(
       'RESUME_APP',
@@ -96,7 +93,18 @@ export function startRun(input: RunInput, shape: NetworkShape): Run {
       'the observations have changed since this checkpoint was made; train from the beginning',
     );
   }
+  return takeUp(resume);
+}
+
+/** The run that left a checkpoint. @throws UserError `RESUME_IMPOSSIBLE` for one without its optimizer */
+export function takeUp({ document, parameters, optimizer }: Checkpoint): Run {
   const { resume: state } = document;
+  if (!state || !optimizer) {
+    throw new UserError(
+      'RESUME_IMPOSSIBLE',
+      'this checkpoint has no optimizer.bin to resume from; train from the beginning',
+    );
+  }
   return {
     segment: state.segment,
     environmentSteps: state.environmentSteps,
@@ -118,6 +126,15 @@ export function startRun(input: RunInput, shape: NetworkShape): Run {
   };
 }
 
+/** Observations and heads were compared before, by name. */
+function weightsOf({ document, parameters }: Checkpoint, shape: NetworkShape): Float32Array {
+  if (document.hidden.join() === shape.hidden.join()) return parameters.slice();
+  throw new UserError(
+    'FROM_SHAPE',
+    `the checkpoint to begin from has hidden layers of ${document.hidden.join(',')}, this run of ${shape.hidden.join(',')}; leave --set hidden out`,
+  );
+}
+
 const orNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 /** The run as a checkpoint's document; `snapshot` fills in the hashes. */
@@ -136,6 +153,7 @@ export function describeRun(
     createdAt: new Date().toISOString(),
     app: { name: app.name, hash: appHash(app), model: app },
     workloadHash: workloadHash(input),
+    ...(traces && { trainingTraces: traces.map((trace) => ({ name: trace.name, sha256: traceHash(trace) })) }),
     gitCommit: input.gitCommit,
     seeds: { training: seed },
     intervalSeconds,

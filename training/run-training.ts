@@ -22,6 +22,7 @@ export interface TrainingRun {
   options: TrainOptions;
   traces?: readonly Trace[];
   resume?: Checkpoint;
+  from?: Checkpoint;
   out: string;
   context: Pick<CommandContext, 'signal' | 'log'>;
 }

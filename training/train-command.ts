@@ -1,13 +1,43 @@
-/** `duoloop train`: trains a policy and leaves a checkpoint. */
+/** `duoloop train`: trains a policy and leaves a checkpoint, in a folder and in a ConfigMap where one is named. */
 import { z } from 'zod';
 import { loadApp } from '../env/apps/load-app.ts';
+import { metricPresets } from '../env/cluster/live/metric-queries.ts';
 import { type CommandContext, defineCommand } from '../env/command.ts';
 import { UserError } from '../env/errors.ts';
-import { refuseExistingFolder } from '../env/files.ts';
-import { readTrace } from '../env/workload/trace.ts';
-import { readCheckpoint } from '../policies/actor-critic/checkpoint.ts';
-import { optionsOf, type TrainOptions, trainOptionsSchema } from './options.ts';
-import { runTraining } from './run-training.ts';
+import type { Checkpoint } from '../policies/actor-critic/checkpoint.ts';
+import { objectName } from '../policies/resources/resource.ts';
+import { holdOutShare } from './held-out.ts';
+import { trainOptionsSchema } from './options.ts';
+import { readBeginning, readTrainingTraces } from './train-input.ts';
+
+const schema = z.object({
+  app: z.string().optional(),
+  out: z.string(),
+  traces: z.array(z.string()).min(1).optional(),
+  holdOut: holdOutShare.optional(),
+  algorithm: z.enum(['ppo', 'a2c']).optional(),
+  seed: z.coerce.number().int().min(0).optional(),
+  steps: z.coerce.number().int().min(1).optional(),
+  violationTarget: z.coerce.number().positive().optional(),
+  env: z.enum(['sim', 'live']).default('sim'),
+  resume: z.string().optional(),
+  continue: z.boolean().default(false),
+  from: z.string().optional(),
+  options: z.string().optional(),
+  set: z.array(z.string()).default([]),
+  configMap: objectName.optional(),
+  namespace: objectName.optional(),
+  deliberativeLoop: objectName.optional(),
+  prometheus: z.url({ protocol: /^https?$/ }).optional(),
+  prometheusTokenFile: z.string().optional(),
+  preset: z.enum(metricPresets).default('istio'),
+  rateWindow: z.coerce.number().positive().max(3600).default(30),
+  timeScale: z.coerce.number().positive().max(1000).default(1),
+  epoch: z.coerce.number().min(0).default(0),
+  kubeconfig: z.string().optional(),
+  context: z.string().optional(),
+});
+export type TrainInput = z.infer<typeof schema>;
 
 export const command = defineCommand({
   examples: [
@@ -15,6 +45,8 @@ export const command = defineCommand({
     'duoloop train --app frontend --algorithm a2c --seed 3 --steps 8000000 --out runs/a2c-3',
     'duoloop train --app frontend --resume runs/frontend --out runs/frontend',
     'duoloop train --app teastore --set warmStartShare=0.5 hidden=32,32 --out runs/teastore',
+    'duoloop train --app shop.json --traces week.csv --hold-out 0.25 --from runs/last-week --out runs/this-week --config-map shop-policy --namespace shop',
+    'duoloop train --env live --resume runs/shop --out runs/shop-live --prometheus http://localhost:9090 --namespace shop --deliberative-loop shop --steps 500',
   ],
   options: [
     { flags: '--app <name>', description: 'a shipped app model or its JSON file' },
@@ -23,72 +55,73 @@ export const command = defineCommand({
       flags: '--traces <file...>',
       description: 'own traffic to train on (trace CSV) instead of the synthetic families',
     },
+    { flags: '--hold-out <share>', description: 'keeps the last part of each trace for duoloop promote --hold-out' },
     { flags: '--algorithm <name>', description: 'ppo (the default) or a2c' },
     { flags: '--seed <n>', description: 'seed of everything that is random' },
     { flags: '--steps <n>', description: 'decisions of all lanes together' },
     { flags: '--violation-target <percent>', description: 'share of time above the SLA that training aims at' },
-    { flags: '--env <kind>', description: 'sim: the simulator' },
+    { flags: '--env <kind>', description: 'sim: the simulator; live: closed loops of a cluster, from --resume on' },
     { flags: '--resume <folder>', description: 'goes on with the run that left this checkpoint, with its options' },
+    { flags: '--continue', description: 'goes on with the run in --out where there is one, begins it otherwise' },
+    { flags: '--from <folder>', description: 'a new run that begins with the weights of this checkpoint' },
+    { flags: '--options <file>', description: 'options as YAML or JSON; what is typed goes first' },
     {
       flags: '--set <name=value...>',
       description: `any other option: ${Object.keys(trainOptionsSchema.shape).join(', ')}`,
     },
+    { flags: '--config-map <name>', description: 'also writes the checkpoint into this ConfigMap of --namespace' },
+    { flags: '--namespace <name>', description: 'of --config-map and --deliberative-loop' },
+    { flags: '--deliberative-loop <name>', description: 'with --env live: whose closed loops it trains on' },
+    { flags: '--prometheus <url>', description: 'with --env live: where measurements are' },
+    { flags: '--prometheus-token-file <file>', description: 'bearer token for Prometheus, read anew when it changes' },
+    { flags: '--preset <name>', description: `metric names: ${metricPresets.join(', ')}` },
+    { flags: '--rate-window <seconds>', description: 'over which rates are taken' },
+    { flags: '--time-scale <factor>', description: 'how much faster than life a lab runs' },
+    { flags: '--epoch <second>', description: 'Unix second that a lab counts from' },
+    { flags: '--kubeconfig <file>', description: 'cluster to connect to (KUBECONFIG, ~/.kube/config or the pod)' },
+    { flags: '--context <name>', description: 'context of the kubeconfig' },
   ],
-  schema: z.object({
-    app: z.string(),
-    out: z.string(),
-    traces: z.array(z.string()).min(1).optional(),
-    algorithm: z.enum(['ppo', 'a2c']).optional(),
-    seed: z.coerce.number().int().min(0).optional(),
-    steps: z.coerce.number().int().min(1000).optional(),
-    violationTarget: z.coerce.number().positive().optional(),
-    env: z.enum(['sim']).default('sim'),
-    resume: z.string().optional(),
-    set: z.array(z.string()).default([]),
-  }),
+  schema,
   async run(input, context: CommandContext) {
-    const app = await loadApp(input.app);
-    const traces = input.traces && (await Promise.all(input.traces.map(readTrace)));
-    const resume = input.resume === undefined ? undefined : await readCheckpoint(input.resume);
-    if (input.resume !== input.out) await refuseExistingFolder(input.out, '--out');
-    const asked = {
-      algorithm: input.algorithm,
-      seed: input.seed,
-      environmentSteps: input.steps,
-      violationTargetPercent: input.violationTarget,
-      ...parseSettings(input.set),
-    };
-    if (resume && Object.values(asked).some((value) => value !== undefined)) {
-      throw new UserError(
-        'RESUME_OPTIONS',
-        '--resume goes on with the options that the run began with; leave --algorithm, --seed, --steps, --violation-target and --set out',
-      );
+    if (input.configMap !== undefined && input.namespace === undefined) {
+      throw new UserError('TRAIN_OPTIONS', '--config-map needs --namespace: the one that the ConfigMap is in');
     }
-    const options = resume ? optionsOf(resume.document) : parseOptions(asked);
-    const { finished } = await runTraining({ app, options, traces, resume, out: input.out, context });
-    if (finished) return 0;
-    context.log(`stopped; go on with: duoloop train --app ${input.app} --resume ${input.out} --out ${input.out}`);
-    return 1;
+    const { checkpoint, finished } = await (input.env === 'live' ? trainLive : trainSimulated)(input, context);
+    if (input.configMap !== undefined && finished) await writeConfigMap(checkpoint, input, context);
+    return finished ? 0 : 1;
   },
 });
 
-function parseSettings(settings: readonly string[]): Record<string, unknown> {
-  const known = Object.keys(trainOptionsSchema.shape);
-  return Object.fromEntries(
-    settings.map((setting) => {
-      const [name, value] = setting.split(/=(.*)/s);
-      if (value === undefined || !known.includes(name)) {
-        throw new UserError('SETTING_UNKNOWN', `--set ${setting}: write name=value with one of ${known.join(', ')}`);
-      }
-      if (value === 'true' || value === 'false') return [name, value === 'true'];
-      return [name, name === 'hidden' ? value.split(',') : value];
-    }),
-  );
+async function trainSimulated(input: TrainInput, context: CommandContext) {
+  if (input.app === undefined) throw new UserError('TRAIN_OPTIONS', '--app is missing: a shipped app model or a file');
+  const { out } = input;
+  const [app, traces, beginning] = await Promise.all([
+    loadApp(input.app),
+    readTrainingTraces(input),
+    readBeginning(input),
+  ]);
+  const { runTraining } = await import('./run-training.ts');
+  const run = await runTraining({ app, traces, out, context, ...beginning });
+  if (!run.finished) {
+    context.log(`stopped; go on with: duoloop train --app ${input.app} --resume ${out} --out ${out}`);
+  }
+  return run;
 }
 
-function parseOptions(asked: Record<string, unknown>): TrainOptions {
-  const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
-  const parsed = trainOptionsSchema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  throw new UserError('OPTION_INVALID', `training options:\n${z.prettifyError(parsed.error)}`, { cause: parsed.error });
+async function trainLive(input: TrainInput, context: CommandContext) {
+  const { runLiveTraining } = await import('./live-training/run-live-training.ts');
+  return runLiveTraining(input, context);
+}
+
+async function writeConfigMap(checkpoint: Checkpoint, input: TrainInput, context: CommandContext): Promise<void> {
+  const { configMap: name = '', namespace = '', kubeconfig } = input;
+  const { connectKubernetes } = await import('../env/cluster/kubernetes-client.ts');
+  const { writeCheckpointConfigMap } = await import('./export/config-map.ts');
+  const api = await connectKubernetes({
+    ...(kubeconfig !== undefined && { kubeconfigFiles: [kubeconfig] }),
+    context: input.context,
+    userAgent: 'duoloop-train',
+  });
+  await writeCheckpointConfigMap(api, checkpoint, { namespace, name, fieldManager: 'duoloop-train' });
+  context.log(`checkpoint: ConfigMap ${namespace}/${name}`);
 }

@@ -9,6 +9,7 @@ import { createDraw, mixSeed } from '../env/random.ts';
 import { createGroupDemand } from '../env/simulator/create-kernel.ts';
 import { createScalingEnv, type ScalingEnv } from '../env/simulator/scaling-env.ts';
 import type { Checkpoint, CheckpointDocument } from '../policies/actor-critic/checkpoint.ts';
+import { checkCheckpointFits } from '../policies/actor-critic/decider.ts';
 import { type NetworkShape, networkLayout } from '../policies/actor-critic/network.ts';
 import type { TensorLibrary } from '../policies/actor-critic/tensor-backend.ts';
 import { createReactiveLoop } from '../policies/reactive/batched-loop.ts';
@@ -63,6 +64,7 @@ export async function train(input: TrainInput): Promise<Checkpoint> {
     hidden: options.hidden,
     heads: env.actionHeads.map((head) => head.choices.length),
   };
+  if (input.from) checkCheckpointFits(input.from, env.observationNames, shape.heads, 'to begin from');
   const run = startRun(input, shape);
   const collector = createRolloutCollector({
     env,

@@ -53,6 +53,7 @@ export async function tuneBaselines(
   app: AppModel,
   traces: readonly Trace[],
   log: (line: string) => void,
+  names: readonly SweptPolicy[] = Object.keys(sweeps) as SweptPolicy[],
 ): Promise<Tuned> {
   const evaluate = evaluateOn(app, traces);
   const tuned: Tuned = {
@@ -62,7 +63,8 @@ export async function tuneBaselines(
     trainingTraces: traces.map((trace) => trace.name),
     policies: {},
   };
-  for (const [name, { grid, policyFor }] of Object.entries(sweeps) as [SweptPolicy, (typeof sweeps)[SweptPolicy]][]) {
+  for (const name of names) {
+    const { grid, policyFor } = sweeps[name];
     let chosen: TunedTargets | undefined;
     for (const behavior of name === 'forecast' ? behaviors.slice(0, 1) : behaviors) {
       const { best, frontier } = await tune({

@@ -65,8 +65,8 @@ export interface SimulatorOptions {
   maxColdStartSeconds?: number;
   maxMetricDelaySeconds?: number;
   /**
-   * Whether `measuredReady` counts the pods that were ready throughout the averaging window, as an HPA and the live queries
-   * do; else (default) those at its end, whose measurements then seem to be there at once.
+   * Whether `measuredReady` counts the pods that were ready throughout the averaging window, as an HPA does, which knows no
+   * usage of younger ones; else (default) those at its end, as the live queries do.
    */
   measuredThroughout?: boolean;
 }
