@@ -67,13 +67,10 @@ export interface CheckpointPolicyOptions {
   readonly checkpoint: Checkpoint;
   readonly mask?: ActionMask;
   readonly onDecision?: TwoLoopOptions['onDecision'];
-  /** Stands between the policy and the reactive loop, for what may lie between them in a cluster. */
-  readonly throughLoop?: (loop: ReactiveLoop) => ReactiveLoop;
 }
 
 /** The two-loop system with the policy of a checkpoint. */
-export function checkpointPolicy(options: CheckpointPolicyOptions): Policy {
-  const { name, origin, checkpoint, mask, onDecision, throughLoop = (loop) => loop } = options;
+export function checkpointPolicy({ name, origin, checkpoint, mask, onDecision }: CheckpointPolicyOptions): Policy {
   const { document } = checkpoint;
   return {
     name,
@@ -90,7 +87,7 @@ export function checkpointPolicy(options: CheckpointPolicyOptions): Policy {
       const heads = actionHeads(metricNames).map((head) => head.choices.length);
       return createTwoLoopController({
         app,
-        loop: throughLoop(loop),
+        loop,
         decider: checkpointDecider(checkpoint, names, heads, origin),
         intervalSeconds: document.intervalSeconds,
         coldStartSeconds,

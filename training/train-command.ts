@@ -19,6 +19,8 @@ const schema = z.object({
   seed: z.coerce.number().int().min(0).optional(),
   steps: z.coerce.number().int().min(1).optional(),
   violationTarget: z.coerce.number().positive().optional(),
+  metricLag: z.coerce.number().min(0).max(3600).optional(),
+  metricAveraging: z.coerce.number().min(0).max(3600).optional(),
   env: z.enum(['sim', 'live']).default('sim'),
   resume: z.string().optional(),
   continue: z.boolean().default(false),
@@ -45,6 +47,7 @@ export const command = defineCommand({
     'duoloop train --app frontend --algorithm a2c --seed 3 --steps 8000000 --out runs/a2c-3',
     'duoloop train --app frontend --resume runs/frontend --out runs/frontend',
     'duoloop train --app teastore --set warmStartShare=0.5 hidden=32,32 --out runs/teastore',
+    'duoloop train --app frontend --metric-lag 10 --metric-averaging 45 --out runs/frontend-live',
     'duoloop train --app shop.json --traces week.csv --hold-out 0.25 --from runs/last-week --out runs/this-week --config-map shop-policy --namespace shop',
     'duoloop train --env live --resume runs/shop --out runs/shop-live --prometheus http://localhost:9090 --namespace shop --deliberative-loop shop --steps 500',
   ],
@@ -60,6 +63,11 @@ export const command = defineCommand({
     { flags: '--seed <n>', description: 'seed of everything that is random' },
     { flags: '--steps <n>', description: 'decisions of all lanes together' },
     { flags: '--violation-target <percent>', description: 'share of time above the SLA that training aims at' },
+    { flags: '--metric-lag <seconds>', description: 'age of the newest measurement, instead of the app model’s' },
+    {
+      flags: '--metric-averaging <seconds>',
+      description: 'window of a measurement, instead of the app model’s: that of the rates in PromQL',
+    },
     { flags: '--env <kind>', description: 'sim: the simulator; live: closed loops of a cluster, from --resume on' },
     { flags: '--resume <folder>', description: 'goes on with the run that left this checkpoint, with its options' },
     { flags: '--continue', description: 'goes on with the run in --out where there is one, begins it otherwise' },
@@ -95,11 +103,16 @@ export const command = defineCommand({
 async function trainSimulated(input: TrainInput, context: CommandContext) {
   if (input.app === undefined) throw new UserError('TRAIN_OPTIONS', '--app is missing: a shipped app model or a file');
   const { out } = input;
-  const [app, traces, beginning] = await Promise.all([
+  const [model, traces, beginning] = await Promise.all([
     loadApp(input.app),
     readTrainingTraces(input),
     readBeginning(input),
   ]);
+  const app = {
+    ...model,
+    metricLagSeconds: input.metricLag ?? model.metricLagSeconds,
+    metricAveragingSeconds: input.metricAveraging ?? model.metricAveragingSeconds,
+  };
   const { runTraining } = await import('./run-training.ts');
   const run = await runTraining({ app, traces, out, context, ...beginning });
   if (!run.finished) {

@@ -78,18 +78,22 @@ async function tunedOptions(app: AppModel, log: (line: string) => void): Promise
   return { name: 'hpa-tuned', cpuTargetPercent: tuned.targets, behavior: tuned.behavior };
 }
 
+/** The one trained for measurements as a Prometheus gives them, where there is one, before that of the app model's own delays. */
 async function shippedCheckpoint(app: AppModel): Promise<string> {
-  const folder = `${shippedCheckpoints}/${app.name}`;
-  try {
-    await access(folder);
-    return folder;
-  } catch (cause) {
-    throw new UserError(
-      'lab.policy',
-      `--compare duoloop: no checkpoint is shipped for ${app.name}; train one (duoloop train) and name it as checkpoint:DIR`,
-      { cause },
-    );
+  for (const name of [`${app.name}-live`, app.name]) {
+    const folder = `${shippedCheckpoints}/${name}`;
+    if (
+      await access(folder).then(
+        () => true,
+        () => false,
+      )
+    )
+      return folder;
   }
+  throw new UserError(
+    'lab.policy',
+    `--compare duoloop: no checkpoint is shipped for ${app.name}; train one (duoloop train) and name it as checkpoint:DIR`,
+  );
 }
 
 async function twoLoop(folder: string, app: AppModel): Promise<Contestant['scaler']> {

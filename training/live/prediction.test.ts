@@ -1,13 +1,12 @@
 import { expect, it } from 'vitest';
 import { loadApp } from '../../env/apps/load-app.ts';
-import type { ReactiveLoop } from '../../env/ports.ts';
 import { defaultTickSeconds } from '../../env/simulator/simulator.ts';
 import { generateTrace } from '../../env/workload/families.ts';
 import { resolvePolicy } from '../../policies/registry.ts';
 import { comparePolicy } from '../compare.ts';
 import { resolveContestants } from './contestants.ts';
 import { labTiming } from './lab-timing.ts';
-import { nextTick, predict } from './prediction.ts';
+import { predict } from './prediction.ts';
 
 it('is the simulator itself where the lab keeps life’s own times', async () => {
   const app = await loadApp('frontend');
@@ -54,25 +53,4 @@ it('lets measurements be as old as scrapes and windows of the lab make them', ()
   expect(timing.prometheus).toEqual({ newestLagTicks: 1, oldestLagTicks: 3, windowTicks: 9 });
   expect(timing.coldStartSeconds).toBeGreaterThan(30);
   expect(timing.coldStartSeconds).toBeLessThan(33);
-});
-
-it('puts what the agent proposes in force at the tick after the one it was made at', () => {
-  const seen: string[] = [];
-  const inner = {
-    intervalSeconds: 15,
-    state: {},
-    resetLane: () => {},
-    proposeSetPoint: (_lane: number, size: number, second: number) => void seen.push(`set-point ${size} of ${second}`),
-    raiseRank: (_lane: number, metric: number) => seen.push(`raise ${metric}`) > 0,
-    decide: () => void seen.push('tick'),
-  } as unknown as ReactiveLoop;
-  const loop = nextTick(inner);
-  const tick = () => loop.decide({} as never, {} as never);
-  loop.proposeSetPoint(0, 3, 0);
-  tick();
-  loop.raiseRank(0, 1, 15);
-  loop.proposeSetPoint(0, 4, 15);
-  tick();
-  tick();
-  expect(seen).toEqual(['tick', 'set-point 3 of 0', 'tick', 'raise 1', 'set-point 4 of 15', 'tick']);
 });

@@ -1,6 +1,5 @@
 /** What the simulator says of a run of the lab: the same policy, trace and weather, with the timing that the lab really has. */
 import type { AppModel } from '../../env/apps/app-model.ts';
-import type { ReactiveLoop } from '../../env/ports.ts';
 import type { CapacityChange } from '../../env/simulator/capacity.ts';
 import { defaultTickSeconds } from '../../env/simulator/simulator.ts';
 import type { Trace } from '../../env/workload/trace.ts';
@@ -79,38 +78,10 @@ function simulatedPolicy({ policy, scaler }: Contestant, { speed, timing }: Pred
         intervalSeconds: wholeSeconds(checkpoint.document.intervalSeconds, speed) * speed,
       };
       const live = { ...checkpoint, document };
-      return {
-        ...checkpointPolicy({ name, origin: policy, checkpoint: live, throughLoop: nextTick }),
-        description,
-      };
+      // The agent decides just before a tick of the loops, as it does here.
+      return { ...checkpointPolicy({ name, origin: policy, checkpoint: live }), description };
     }
   }
-}
-
-/**
- * Agent and reactive loop look at the same moment, each in a process of its own: what the agent proposes reaches the loop
- * after its tick and is in force from the next one on.
- */
-export function nextTick(loop: ReactiveLoop): ReactiveLoop {
-  let proposals: (() => void)[] = [];
-  let due: (() => void)[] = [];
-  return {
-    intervalSeconds: loop.intervalSeconds,
-    state: loop.state,
-    resetLane: (lane) => loop.resetLane(lane),
-    proposeSetPoint(lane, groupSize, second) {
-      proposals.push(() => loop.proposeSetPoint(lane, groupSize, second));
-    },
-    raiseRank(lane, metric, second) {
-      proposals.push(() => loop.raiseRank(lane, metric, second));
-      return true;
-    },
-    decide(metrics, actions) {
-      for (const propose of due) propose();
-      [due, proposals] = [proposals, []];
-      loop.decide(metrics, actions);
-    },
-  };
 }
 
 function meanRow(rows: readonly ComparisonRow[]): ComparisonRow {

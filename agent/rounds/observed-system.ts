@@ -1,0 +1,52 @@
+/** What of the cluster a closed loop's measurements are of, and how large its target is. Pure. */
+import type { ObservedSystem, SystemMeasurement } from '../../env/ports.ts';
+import type { ClosedLoop, ClosedLoopSpec } from '../../policies/resources/closed-loop.ts';
+import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
+
+export interface ObservedLoop {
+  readonly key: string;
+  readonly object: ClosedLoop;
+  readonly spec: ClosedLoopSpec;
+}
+
+/**
+ * Services of an app model are workloads of the same name, unless the DeliberativeLoop maps them. An application of one
+ * service needs no map: its workload is what the closed loop scales.
+ */
+export function observedSystem(
+  { key, object, spec }: ObservedLoop,
+  group: ScalingGroup | undefined,
+  services: readonly string[],
+  workloadOfService: Readonly<Record<string, string>>,
+): ObservedSystem {
+  const only = services.length === 1 ? onlyWorkload(spec, group) : undefined;
+  return {
+    key,
+    namespace: object.metadata.namespace ?? '',
+    workloads: services.map((service) => workloadOfService[service] ?? only ?? service),
+  };
+}
+
+function onlyWorkload({ targetRef }: ClosedLoopSpec, group: ScalingGroup | undefined): string | undefined {
+  if (targetRef.kind !== 'ScalingGroup') return targetRef.name;
+  const members = group?.spec.members ?? [];
+  return members.length === 1 ? members[0].targetRef.name : undefined;
+}
+
+export function groupNameOf({ targetRef }: ClosedLoopSpec): string | undefined {
+  return targetRef.kind === 'ScalingGroup' ? targetRef.name : undefined;
+}
+
+/**
+ * Wanted size of the target now: a group says it itself; of a workload the operator has seen it last, and kube-state-metrics
+ * knows it where no operator runs. Undefined when nobody knows.
+ */
+export function groupSizeOf(
+  { object, spec }: ObservedLoop,
+  group: ScalingGroup | undefined,
+  measurement: SystemMeasurement | undefined,
+): number | undefined {
+  if (groupNameOf(spec) !== undefined) return group?.spec.replicas ?? undefined;
+  const measured = measurement?.desired[0] ?? -1;
+  return object.status?.replicas ?? (measured >= 0 ? measured : undefined);
+}

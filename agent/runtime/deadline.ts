@@ -1,0 +1,41 @@
+/** Waiting and deadlines that leave nothing behind: AbortSignal.any keeps what it made as long as the caller's signal (Node 20). */
+
+/**
+ * Gives `work` a signal that is aborted with the caller's, or after the time.
+ * @throws what `work` throws, or an error that names `what` when the time was over
+ */
+export async function withDeadline<T>(
+  what: string,
+  seconds: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const aborter = new AbortController();
+  const follow = () => aborter.abort(signal.reason);
+  const late = new Error(`${what} took longer than ${seconds} s`);
+  const timer = setTimeout(() => aborter.abort(late), seconds * 1000);
+  if (signal.aborted) follow();
+  else signal.addEventListener('abort', follow, { once: true });
+  try {
+    return await work(aborter.signal);
+  } catch (error) {
+    throw aborter.signal.reason === late ? late : error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', follow);
+  }
+}
+
+/** Resolves after the time or as soon as `signal` is aborted; never rejects. */
+export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener('abort', end, { once: true });
+  });
+}
