@@ -1,23 +1,31 @@
 /** `duoloop agent`: the deliberative loop as a process. */
 import { z } from 'zod';
+import {
+  clusterFields,
+  clusterOptions,
+  presetOption,
+  prometheusFields,
+  prometheusOptions,
+  rateWindowField,
+  rateWindowOption,
+} from '../env/cluster/command-options.ts';
 import { metricPresets } from '../env/cluster/live/metric-queries.ts';
 import { defineCommand } from '../env/command.ts';
 import { UserError } from '../env/errors.ts';
+import { logLevelSchema } from '../env/service/logger.ts';
 import { keepHeapSmall } from './runtime/heap.ts';
-import { logLevelSchema } from './runtime/logger.ts';
 
 export const agentOptionsSchema = z.object({
-  prometheus: z.url({ protocol: /^https?$/ }),
-  prometheusTokenFile: z.string().optional(),
+  ...prometheusFields,
+  prometheus: prometheusFields.prometheus.unwrap(),
   preset: z.enum(metricPresets).default('istio'),
-  rateWindow: z.coerce.number().positive().max(3600).default(30),
+  rateWindow: rateWindowField.prefault('30s'),
   watchNamespace: z.array(z.string()).optional(),
   checkpointRoot: z.string().optional(),
   urlHost: z.array(z.string()).default([]),
   port: z.coerce.number().int().min(0).max(65_535).default(8082),
   bind: z.string().default('127.0.0.1'),
-  kubeconfig: z.string().optional(),
-  context: z.string().optional(),
+  ...clusterFields,
   identity: z.string().min(1).max(253).optional(),
   timeScale: z.coerce.number().positive().max(1000).default(1),
   epoch: z.coerce.number().default(0),
@@ -31,13 +39,9 @@ export const command = defineCommand({
     'duoloop agent --prometheus http://prometheus.monitoring.svc:9090 --preset nginx-ingress --watch-namespace shop --checkpoint-root /checkpoints',
   ],
   options: [
-    { flags: '--prometheus <url>', description: 'where the applications are measured' },
-    { flags: '--prometheus-token-file <file>', description: 'bearer token for Prometheus, read anew when it changes' },
-    {
-      flags: '--preset <name>',
-      description: `whose metrics and labels to ask for where a DeliberativeLoop does not say: ${metricPresets.join(', ')}`,
-    },
-    { flags: '--rate-window <seconds>', description: 'window of rates; four scrape intervals are a good one' },
+    ...prometheusOptions(),
+    presetOption(metricPresets, 'where a DeliberativeLoop names none'),
+    rateWindowOption('four scrape intervals are a good one'),
     { flags: '--watch-namespace <name...>', description: 'serve these namespaces only; needs no cluster-wide rights' },
     {
       flags: '--checkpoint-root <folder>',
@@ -49,11 +53,7 @@ export const command = defineCommand({
     },
     { flags: '--port <n>', description: 'health, readiness and metrics; 0 for a free one' },
     { flags: '--bind <address>', description: 'address to listen on' },
-    {
-      flags: '--kubeconfig <file>',
-      description: 'cluster to connect to (KUBECONFIG, ~/.kube/config or the pod it runs in)',
-    },
-    { flags: '--context <name>', description: 'context of the kubeconfig' },
+    ...clusterOptions,
     { flags: '--identity <name>', description: 'of this process in claims (host name and a random part)' },
     {
       flags: '--time-scale <n>',

@@ -1,10 +1,8 @@
 /** What the parts of the agent are given. */
-import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { KubernetesApi } from '../env/cluster/kubernetes-api.ts';
+import type { Logger } from '../env/service/logger.ts';
 import type { StoredObject } from '../policies/resources/resource.ts';
-
-export type { Logger };
 
 /** Our name in managedFields: everything that the agent writes, it writes under it. */
 export const fieldManager = 'duoloop-agent';

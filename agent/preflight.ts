@@ -1,7 +1,5 @@
 /** What has to be there before the agent can do anything, so that its absence is an error instead of a log that repeats. */
-import { readFile } from 'node:fs/promises';
 import { isNotFound, type KubernetesApi, resourceTypes } from '../env/cluster/kubernetes-api.ts';
-import { createPrometheusClient, type PrometheusClient } from '../env/cluster/prometheus.ts';
 import { UserError } from '../env/errors.ts';
 
 /**
@@ -19,21 +17,4 @@ export async function checkInstallation(api: KubernetesApi): Promise<void> {
       { cause: error },
     );
   }
-}
-
-/** @throws UserError when the token file cannot be read */
-export async function prometheusClient(url: string, tokenFile: string | undefined): Promise<PrometheusClient> {
-  if (tokenFile === undefined) return createPrometheusClient({ url });
-  // Tokens of service accounts are renewed in their file, so it is read at each query.
-  const bearerToken = async () => (await readFile(tokenFile, 'utf8')).trim();
-  try {
-    await bearerToken();
-  } catch (cause) {
-    throw new UserError(
-      'agent.prometheus-token',
-      `--prometheus-token-file ${tokenFile}: ${(cause as Error).message}; mount it, or leave the option out`,
-      { cause },
-    );
-  }
-  return createPrometheusClient({ url, bearerToken });
 }

@@ -1,32 +1,33 @@
 /** Puts the agent together: one connection, one loop of rounds, a server for health and metrics beside it. */
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
+import { clusterConnection } from '../env/cluster/command-options.ts';
+import { connectPrometheus } from '../env/cluster/connect-prometheus.ts';
 import { connectKubernetes } from '../env/cluster/kubernetes-client.ts';
+import { createLoadHistory } from '../env/cluster/live/load-history.ts';
 import { createMetricsSource } from '../env/cluster/live/metrics-source.ts';
+import { createHealthServer } from '../env/service/health-server.ts';
+import { createLogger } from '../env/service/logger.ts';
+import { createSharedAborter, pause } from '../env/service/waiting.ts';
 import { createDeliberation, type DeliberationOptions } from '../policies/deliberation/deliberation.ts';
+import { staleAfterRealSeconds } from '../policies/deliberation/model-clock.ts';
 import type { AgentOptions } from './agent-command.ts';
 import { createAgentMetrics } from './agent-metrics.ts';
 import { createDeliberationPool } from './checkpoints/deliberation-pool.ts';
 import { createPolicyLoader, type LoadedPolicy } from './checkpoints/policy-loader.ts';
 import type { AgentContext } from './contract.ts';
-import { checkInstallation, prometheusClient } from './preflight.ts';
-import { createLoadHistory } from './rounds/load-history.ts';
+import { checkInstallation } from './preflight.ts';
 import { createMeasure } from './rounds/measure.ts';
 import { createPolicies } from './rounds/policies.ts';
 import { createRounds } from './rounds/rounds.ts';
 import { runRounds } from './rounds/run-rounds.ts';
 import { createWorld } from './rounds/world.ts';
-import { pause } from './runtime/deadline.ts';
 import { createEventWriter } from './runtime/event-writer.ts';
-import { createLogger } from './runtime/logger.ts';
-import { startServer } from './runtime/server.ts';
 import { createStatusWriter } from './status/status-writer.ts';
 
 const downloadSeconds = 30;
-/** Measurements that are older are not decided on; in a lab, where all goes faster, they age as much faster. */
-const modelStaleAfterSeconds = 120;
-const minStaleAfterSeconds = 5;
 /** For the last events of a process. */
 const lastEventsMilliseconds = 2_000;
 
@@ -35,23 +36,24 @@ const lastEventsMilliseconds = 2_000;
  * @throws UserError for what the user can mend: no kubeconfig, a port in use, CRDs not installed
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+  // Checkpoints that are read at once listen to it, and Node warns of more than ten.
+  setMaxListeners(0, signal);
   const identity = options.identity ?? `${hostname()}_${randomBytes(4).toString('hex')}`;
-  const logger = createLogger(options.logLevel, { agent: identity });
+  const logger = createLogger({ level: options.logLevel, fields: { agent: identity } });
   const registry = new Registry();
   const now = () => Date.now() / 1000;
   const api = await connectKubernetes({
-    ...(options.kubeconfig === undefined ? {} : { kubeconfigFiles: [options.kubeconfig] }),
-    ...(options.context === undefined ? {} : { context: options.context }),
+    ...clusterConnection(options),
     userAgent: 'duoloop-agent',
   });
   await checkInstallation(api);
-  const prometheus = await prometheusClient(options.prometheus, options.prometheusTokenFile);
+  const prometheus = await connectPrometheus({ url: options.prometheus, tokenFile: options.prometheusTokenFile });
   const parts = { api, logger, metrics: registry, now, identity };
   const events = createEventWriter(parts);
   const context: AgentContext = { ...parts, events, namespaces: options.watchNamespace };
   const { timeScale, rateWindow: rateWindowSeconds } = options;
   const clock = { timeScale, epochSecond: options.epoch };
-  const staleAfterSeconds = Math.max(minStaleAfterSeconds, modelStaleAfterSeconds / timeScale);
+  const staleAfterSeconds = staleAfterRealSeconds(clock);
   const deliberationOf =
     (more: Pick<DeliberationOptions, 'shadow'>) =>
     ({ checkpoint, app, origin }: LoadedPolicy) =>
@@ -84,13 +86,18 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     clock,
   });
   const running = runRounds(rounds, { logger, now });
-  const stopServer = await startServer({
+  const server = createHealthServer({
     host: options.bind,
     port: options.port,
-    live: running.live,
-    ready: running.ready,
-    context: { logger, metrics: registry },
+    metrics: registry,
+    live: { agent: running.live },
+    ready: { agent: running.ready },
+    logger,
   });
+  // Served until the last event is written.
+  const serving = createSharedAborter();
+  const served = server.run(serving.signal);
+  await Promise.race([server.listening, served]);
   logger.info(
     { server: api.server, prometheus: options.prometheus, namespaces: options.watchNamespace ?? 'all' },
     'agent starts',
@@ -101,7 +108,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     const written = new AbortController();
     await Promise.race([events.ended(), pause(lastEventsMilliseconds, written.signal)]);
     written.abort();
-    await stopServer();
+    serving.abort();
+    await served;
   }
   logger.info('agent has stopped');
 }

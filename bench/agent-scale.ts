@@ -144,24 +144,25 @@ async function look(plane: ControlPlane, agent: DuoloopProcess): Promise<Look> {
 }
 
 const stepSeconds = 'duoloop_agent_decision_seconds';
+const steps = ['round', 'list', 'measure', 'decide', 'write'] as const;
 
 async function observe(plane: ControlPlane, agent: DuoloopProcess, load: Load): Promise<Measurement[]> {
   const { loops, rounds } = load;
   const before = await look(plane, agent);
   const { cpuSeconds } = await processUse(agent.pid ?? 0);
   const residentMegabytes: number[] = [];
-  const roundSeconds: number[] = [];
-  const decideMilliseconds: number[] = [];
+  const milliseconds = Object.fromEntries(steps.map((step) => [step, [] as number[]]));
   let last = before.agent;
-  const grown = (samples: readonly MetricSample[], name: string, step: RegExp) =>
-    sumOf(samples, name, step) - sumOf(last, name, step);
-  while (roundSeconds.length < rounds) {
+  const grown = (samples: readonly MetricSample[], suffix: 'count' | 'sum', step: string) => {
+    const pattern = new RegExp(`step="${step}"`);
+    return sumOf(samples, `${stepSeconds}_${suffix}`, pattern) - sumOf(last, `${stepSeconds}_${suffix}`, pattern);
+  };
+  while (milliseconds.round.length < rounds) {
     await delay(500);
     residentMegabytes.push((await processUse(agent.pid ?? 0)).residentMegabytes);
     const samples = await readMetrics(agent.metricsUrl);
-    if (grown(samples, `${stepSeconds}_count`, /step="round"/) !== 1) continue;
-    roundSeconds.push(grown(samples, `${stepSeconds}_sum`, /step="round"/));
-    decideMilliseconds.push(1000 * grown(samples, `${stepSeconds}_sum`, /step="decide"/));
+    if (grown(samples, 'count', 'round') !== 1) continue;
+    for (const step of steps) milliseconds[step].push(1000 * grown(samples, 'sum', step));
     last = samples;
   }
   const after = await look(plane, agent);
@@ -176,9 +177,8 @@ async function observe(plane: ControlPlane, agent: DuoloopProcess, load: Load): 
   const perRound = (total: number) => [total / rounds];
   return [
     // Of so few rounds the 99th percentile is the slowest.
-    measurement('round, slowest', 's', [Math.max(...roundSeconds)], 2),
-    measurement('round', 's', roundSeconds),
-    measurement('decide', 'ms', decideMilliseconds),
+    measurement('round, slowest', 's', [Math.max(...milliseconds.round) / 1000], 2),
+    ...steps.map((step) => measurement(step, 'ms', milliseconds[step])),
     measurement(
       'Prometheus queries',
       '/round',

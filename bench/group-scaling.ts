@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { connectKubernetes } from '../env/cluster/kubernetes-client.ts';
 import { startControlPlane } from '../env/lab/control-plane.ts';
 import { applyDefinitions } from '../env/lab/lab-api.ts';
-import { createLogger } from '../operator/runtime/logger.ts';
+import { createLogger } from '../env/service/logger.ts';
 import { measureScalingTimes, type PatchingMode, type ScalingTime } from '../operator/scaling-group/scaling-time.ts';
 import { against, type Benchmark, type Measurement, summarise } from './measurement.ts';
 

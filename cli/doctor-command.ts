@@ -1,6 +1,7 @@
 /** `duoloop doctor`: fails when something required is missing. */
 import Table from 'cli-table3';
 import { z } from 'zod';
+import { prometheusFields, prometheusOption } from '../env/cluster/command-options.ts';
 import { defineCommand } from '../env/command.ts';
 import { examine, type Finding } from './doctor.ts';
 import { wrapText } from './wrap-text.ts';
@@ -8,10 +9,10 @@ import { wrapText } from './wrap-text.ts';
 export const command = defineCommand({
   examples: ['duoloop doctor', 'duoloop doctor --prometheus http://localhost:9090 --json'],
   options: [
-    { flags: '--prometheus <url>', description: 'also ask whether this Prometheus answers' },
+    prometheusOption('asks whether it answers'),
     { flags: '--json', description: 'print the findings as JSON' },
   ],
-  schema: z.object({ prometheus: z.url().optional(), json: z.boolean().default(false) }),
+  schema: z.object({ prometheus: prometheusFields.prometheus, json: z.boolean().default(false) }),
   async run({ prometheus, json }, context) {
     const findings = await examine({ prometheusUrl: prometheus });
     context.print(json ? JSON.stringify(findings, null, 2) : formatFindings(findings));

@@ -65,7 +65,10 @@ export const command = defineCommand({
     { flags: '--group-size <n>', description: 'group size at the start, instead of what the first load needs' },
     { flags: '--capacity <schedule>', description: 'second:factor,… : what a pod can serve from that second on' },
     { flags: '--noise <share>', description: 'standard deviation of load, CPU and p95, such as 0.05' },
-    { flags: '--seed <n...>', description: 'seed of the noise; with --compare several, all of them played side by side' },
+    {
+      flags: '--seed <n...>',
+      description: 'seed of the noise; with --compare several, all of them played side by side',
+    },
     {
       flags: '--scrape-interval <seconds>',
       description: 'between two scrapes of Prometheus (default: 1; with --compare 15 s of the trace)',

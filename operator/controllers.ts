@@ -1,11 +1,12 @@
 /** The controllers, wired to the caches and to each other. They run while this process leads. */
 import type { PrometheusClient } from '../env/cluster/prometheus.ts';
+import type { Runnable } from '../env/service/run-all.ts';
 import type { OperatorCaches } from './caches.ts';
 import type { LoopTable, PushStore } from './closed-loop/contract.ts';
 import { createClosedLoopController } from './closed-loop/controller.ts';
 import { createMetricReader } from './closed-loop/sources/metric-reader.ts';
 import { createDeliberativeLoopController } from './deliberative-loop/controller.ts';
-import type { OperatorContext, Reconcile, Runnable } from './runtime/contract.ts';
+import type { OperatorContext, Reconcile } from './runtime/contract.ts';
 import { createWorkQueue } from './runtime/work-queue.ts';
 import { createScalingGroupController } from './scaling-group/controller.ts';
 import { createStages, type Stages } from './stages/stages.ts';

@@ -1,15 +1,16 @@
 /** `duoloop explain closedloop/NAME`: why a closed loop did or did not scale. */
 import { z } from 'zod';
+import { clusterConnection, clusterFields, clusterOptions } from '../env/cluster/command-options.ts';
 import { readKubeConnection } from '../env/cluster/kube-context.ts';
 import { isNotFound, type KubernetesApi, KubernetesError, resourceTypes } from '../env/cluster/kubernetes-api.ts';
 import { connectKubernetes } from '../env/cluster/kubernetes-client.ts';
 import { defineCommand } from '../env/command.ts';
 import { UserError } from '../env/errors.ts';
+import { selects } from '../policies/deliberation/selection.ts';
 import type { ClosedLoop } from '../policies/resources/closed-loop.ts';
 import type { DeliberativeLoop } from '../policies/resources/deliberative-loop.ts';
 import { explain, type TargetSize } from './closed-loop/explain.ts';
 import { explanationText } from './closed-loop/explain-text.ts';
-import { selects } from './deliberative-loop/selection.ts';
 
 const kinds = ['closedloop', 'closedloops', 'cl', 'closedloop.duoloop.dev', 'closedloops.duoloop.dev'];
 
@@ -18,29 +19,21 @@ export const command = defineCommand({
   arguments: [{ name: '<closedloop>', description: 'closedloop/NAME' }],
   options: [
     { flags: '-n, --namespace <name>', description: "namespace (the context's, or default)" },
-    {
-      flags: '--kubeconfig <file>',
-      description: 'cluster to connect to (KUBECONFIG, ~/.kube/config or the pod it runs in)',
-    },
-    { flags: '--context <name>', description: 'context of the kubeconfig' },
+    ...clusterOptions,
     { flags: '--json', description: 'print the explanation as JSON' },
   ],
   schema: z.object({
     closedloop: z.string(),
     namespace: z.string().optional(),
-    kubeconfig: z.string().optional(),
-    context: z.string().optional(),
+    ...clusterFields,
     json: z.boolean().default(false),
   }),
-  async run({ closedloop, kubeconfig, context, json, ...input }, { print, signal }) {
+  async run({ closedloop, json, ...input }, { print, signal }) {
     const name = nameOf(closedloop);
-    const kubeconfigFiles = kubeconfig === undefined ? undefined : [kubeconfig];
-    const connection = await readKubeConnection({ files: kubeconfigFiles, context });
+    const cluster = clusterConnection(input);
+    const connection = await readKubeConnection({ files: cluster.kubeconfigFiles, context: cluster.context });
     const namespace = input.namespace ?? connection?.namespace ?? 'default';
-    const api = await connectKubernetes({
-      ...(kubeconfigFiles ? { kubeconfigFiles } : {}),
-      ...(context === undefined ? {} : { context }),
-    });
+    const api = await connectKubernetes(cluster);
     const now = Date.now() / 1000;
     const explanation = explain({ ...(await look(api, namespace, name, signal)), now });
     print(json ? JSON.stringify(explanation, null, 2) : explanationText(explanation, now));

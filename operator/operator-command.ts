@@ -1,8 +1,9 @@
 /** `duoloop operator`: the reactive loop and the coordinated scaler as a process. */
 import { z } from 'zod';
+import { clusterFields, clusterOptions, prometheusFields, prometheusOptions } from '../env/cluster/command-options.ts';
 import { defineCommand } from '../env/command.ts';
 import { UserError } from '../env/errors.ts';
-import { logLevelSchema } from './runtime/logger.ts';
+import { logLevelSchema } from '../env/service/logger.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const patterns = z
@@ -20,12 +21,10 @@ const patterns = z
 
 export const operatorOptionsSchema = z
   .object({
-    kubeconfig: z.string().optional(),
-    context: z.string().optional(),
+    ...clusterFields,
     namespace: z.string().default('duoloop-system'),
     watchNamespace: z.array(z.string()).optional(),
-    prometheus: z.url({ protocol: /^https?$/ }).optional(),
-    prometheusTokenFile: z.string().optional(),
+    ...prometheusFields,
     scrapeIntervalSeconds: z.coerce.number().min(1).max(3600).optional(),
     bind: z.string().default('127.0.0.1'),
     port: port.default(8080),
@@ -54,15 +53,10 @@ export const command = defineCommand({
     'duoloop operator --namespace duoloop-system --watch-namespace shop --prometheus http://prometheus.monitoring.svc:9090',
   ],
   options: [
-    {
-      flags: '--kubeconfig <file>',
-      description: 'cluster to connect to (KUBECONFIG, ~/.kube/config or the pod it runs in)',
-    },
-    { flags: '--context <name>', description: 'context of the kubeconfig' },
+    ...clusterOptions,
     { flags: '--namespace <name>', description: 'namespace of the lease and of the webhook certificate' },
     { flags: '--watch-namespace <name...>', description: 'serve these namespaces only; needs no cluster-wide rights' },
-    { flags: '--prometheus <url>', description: 'Prometheus; without it its metrics are missing' },
-    { flags: '--prometheus-token-file <file>', description: 'bearer token for Prometheus, read anew when it changes' },
+    ...prometheusOptions('without it its metrics are missing'),
     {
       flags: '--scrape-interval-seconds <n>',
       description: "Prometheus' scrape interval: the webhook warns of loops that tick faster",

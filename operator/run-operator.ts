@@ -1,11 +1,14 @@
 /** Puts the operator together: one connection, one set of caches, the controllers under a lease, the servers beside them. */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
+import { clusterConnection } from '../env/cluster/command-options.ts';
+import { connectPrometheus } from '../env/cluster/connect-prometheus.ts';
 import { connectKubernetes } from '../env/cluster/kubernetes-client.ts';
-import { createPrometheusClient } from '../env/cluster/prometheus.ts';
-import { UserError } from '../env/errors.ts';
+import { createHealthServer } from '../env/service/health-server.ts';
+import { createLogger } from '../env/service/logger.ts';
+import { runAll } from '../env/service/run-all.ts';
+import { createSharedAborter } from '../env/service/waiting.ts';
 import { createOperatorCaches } from './caches.ts';
 import { createPushStore } from './closed-loop/sources/push-source.ts';
 import { createControllers } from './controllers.ts';
@@ -13,13 +16,9 @@ import { createIngest } from './ingest/create-ingest.ts';
 import type { OperatorOptions } from './operator-command.ts';
 import { checkInstallation } from './preflight.ts';
 import { recordApiCalls } from './runtime/api-metrics.ts';
-import { createSharedAborter } from './runtime/backoff.ts';
 import type { OperatorContext } from './runtime/contract.ts';
 import { createEventRecorder } from './runtime/event-recorder.ts';
 import { createLeaderElector } from './runtime/leader-elector.ts';
-import { createLogger } from './runtime/logger.ts';
-import { createOperatorServer } from './runtime/operator-server.ts';
-import { runAll } from './runtime/run-all.ts';
 import { runCaches } from './scaling-group/group-caches.ts';
 import { createWebhookServer } from './webhook/webhook-server.ts';
 import { createWorkloads } from './workloads/create-workloads.ts';
@@ -38,8 +37,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   const metrics = new Registry();
   const now = () => Date.now() / 1000;
   const connection = {
-    ...(options.kubeconfig === undefined ? {} : { kubeconfigFiles: [options.kubeconfig] }),
-    ...(options.context === undefined ? {} : { context: options.context }),
+    ...clusterConnection(options),
     userAgent: 'duoloop-operator',
     onCall: recordApiCalls(metrics),
   };
@@ -74,7 +72,10 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     caches,
     workloads,
     pushStore,
-    prometheus: await prometheusFrom(options),
+    prometheus:
+      options.prometheus === undefined
+        ? undefined
+        : await connectPrometheus({ url: options.prometheus, tokenFile: options.prometheusTokenFile }),
     httpSourceHosts: options.httpSourceHost,
     policyHosts: options.policyHost,
   });
@@ -110,7 +111,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
         ];
 
   let isSynced = false;
-  const server = createOperatorServer({
+  const server = createHealthServer({
     host: options.bind,
     port: options.port,
     metrics,
@@ -141,21 +142,4 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
 /** client-go's proportions of 15, 10 and 2 s. */
 function leaseTimes(leaseSeconds: number) {
   return { leaseSeconds, renewDeadlineSeconds: (leaseSeconds * 2) / 3, retrySeconds: (leaseSeconds * 2) / 15 };
-}
-
-async function prometheusFrom({ prometheus, prometheusTokenFile }: OperatorOptions) {
-  if (prometheus === undefined) return undefined;
-  if (prometheusTokenFile === undefined) return createPrometheusClient({ url: prometheus });
-  // Tokens of service accounts are renewed in their file, so it is read at each query.
-  const bearerToken = async () => (await readFile(prometheusTokenFile, 'utf8')).trim();
-  try {
-    await bearerToken();
-    return createPrometheusClient({ url: prometheus, bearerToken });
-  } catch (cause) {
-    throw new UserError(
-      'operator.prometheus-token',
-      `--prometheus-token-file ${prometheusTokenFile}: ${(cause as Error).message}`,
-      { cause },
-    );
-  }
 }

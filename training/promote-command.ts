@@ -1,6 +1,7 @@
 /** `duoloop promote`: puts a trained policy in force, by way of a gate, a canary and a watch; or undoes that. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { clusterConnection, clusterFields, clusterOptions } from '../env/cluster/command-options.ts';
 import { connectKubernetes } from '../env/cluster/kubernetes-client.ts';
 import { defineCommand } from '../env/command.ts';
 import { UserError } from '../env/errors.ts';
@@ -45,11 +46,7 @@ export const command = defineCommand({
     { flags: '--abort', description: 'undoes the promotion under way: the incumbent is in force again' },
     { flags: '--once', description: 'does what can be done now and ends instead of waiting' },
     { flags: '--poll-seconds <n>', description: 'between two looks at the cluster while waiting' },
-    {
-      flags: '--kubeconfig <file>',
-      description: 'cluster to connect to (KUBECONFIG, ~/.kube/config or the pod it runs in)',
-    },
-    { flags: '--context <name>', description: 'context of the kubeconfig' },
+    ...clusterOptions,
     { flags: '--json', description: 'prints the result as JSON' },
   ],
   schema: z.object({
@@ -71,8 +68,7 @@ export const command = defineCommand({
     abort: z.boolean().default(false),
     once: z.boolean().default(false),
     pollSeconds: z.coerce.number().min(0.05).max(3600).default(15),
-    kubeconfig: z.string().optional(),
-    context: z.string().optional(),
+    ...clusterFields,
     json: z.boolean().default(false),
   }),
   async run(input, context) {
@@ -86,8 +82,7 @@ export const command = defineCommand({
     const candidate = folder === undefined ? undefined : await readCheckpoint(folder);
     const traffic = candidate && (await readTraffic(candidate, files ?? [], input));
     const api = await connectKubernetes({
-      ...(input.kubeconfig !== undefined && { kubeconfigFiles: [input.kubeconfig] }),
-      context: input.context,
+      ...clusterConnection(input),
       userAgent: 'duoloop-promote',
     });
     const { namespace, deliberativeLoop, configMap, again, once, pollSeconds } = input;

@@ -1,6 +1,16 @@
 /** `duoloop train`: trains a policy and leaves a checkpoint, in a folder and in a ConfigMap where one is named. */
 import { z } from 'zod';
 import { loadApp } from '../env/apps/load-app.ts';
+import {
+  clusterConnection,
+  clusterFields,
+  clusterOptions,
+  presetOption,
+  prometheusFields,
+  prometheusOptions,
+  rateWindowField,
+  rateWindowOption,
+} from '../env/cluster/command-options.ts';
 import { metricPresets } from '../env/cluster/live/metric-queries.ts';
 import { type CommandContext, defineCommand } from '../env/command.ts';
 import { UserError } from '../env/errors.ts';
@@ -30,14 +40,12 @@ const schema = z.object({
   configMap: objectName.optional(),
   namespace: objectName.optional(),
   deliberativeLoop: objectName.optional(),
-  prometheus: z.url({ protocol: /^https?$/ }).optional(),
-  prometheusTokenFile: z.string().optional(),
+  ...prometheusFields,
   preset: z.enum(metricPresets).default('istio'),
-  rateWindow: z.coerce.number().positive().max(3600).default(30),
+  rateWindow: rateWindowField.prefault('30s'),
   timeScale: z.coerce.number().positive().max(1000).default(1),
   epoch: z.coerce.number().min(0).default(0),
-  kubeconfig: z.string().optional(),
-  context: z.string().optional(),
+  ...clusterFields,
 });
 export type TrainInput = z.infer<typeof schema>;
 
@@ -80,14 +88,12 @@ export const command = defineCommand({
     { flags: '--config-map <name>', description: 'also writes the checkpoint into this ConfigMap of --namespace' },
     { flags: '--namespace <name>', description: 'of --config-map and --deliberative-loop' },
     { flags: '--deliberative-loop <name>', description: 'with --env live: whose closed loops it trains on' },
-    { flags: '--prometheus <url>', description: 'with --env live: where measurements are' },
-    { flags: '--prometheus-token-file <file>', description: 'bearer token for Prometheus, read anew when it changes' },
-    { flags: '--preset <name>', description: `metric names: ${metricPresets.join(', ')}` },
-    { flags: '--rate-window <seconds>', description: 'over which rates are taken' },
+    ...prometheusOptions('only with --env live'),
+    presetOption(metricPresets, 'where the DeliberativeLoop names none'),
+    rateWindowOption(),
     { flags: '--time-scale <factor>', description: 'how much faster than life a lab runs' },
     { flags: '--epoch <second>', description: 'Unix second that a lab counts from' },
-    { flags: '--kubeconfig <file>', description: 'cluster to connect to (KUBECONFIG, ~/.kube/config or the pod)' },
-    { flags: '--context <name>', description: 'context of the kubeconfig' },
+    ...clusterOptions,
   ],
   schema,
   async run(input, context: CommandContext) {
@@ -127,12 +133,11 @@ async function trainLive(input: TrainInput, context: CommandContext) {
 }
 
 async function writeConfigMap(checkpoint: Checkpoint, input: TrainInput, context: CommandContext): Promise<void> {
-  const { configMap: name = '', namespace = '', kubeconfig } = input;
+  const { configMap: name = '', namespace = '' } = input;
   const { connectKubernetes } = await import('../env/cluster/kubernetes-client.ts');
   const { writeCheckpointConfigMap } = await import('./export/config-map.ts');
   const api = await connectKubernetes({
-    ...(kubeconfig !== undefined && { kubeconfigFiles: [kubeconfig] }),
-    context: input.context,
+    ...clusterConnection(input),
     userAgent: 'duoloop-train',
   });
   await writeCheckpointConfigMap(api, checkpoint, { namespace, name, fieldManager: 'duoloop-train' });

@@ -1,7 +1,8 @@
 /** Tells deliberations what load their new closed loops had before. */
 import type { ObservedSystem } from '../../env/ports.ts';
+import type { ModelClock } from '../../policies/deliberation/model-clock.ts';
+import { pastLoadRequest, pastLoads } from '../../policies/deliberation/past-load.ts';
 import type { ObservationSource } from '../../policies/resources/deliberative-loop.ts';
-import { deliberationTime, type ModelClock } from '../clock.ts';
 import type { AgentContext } from '../contract.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import type { Measure } from './measure.ts';
@@ -33,9 +34,7 @@ export function createBackfill(
   { logger, now }: Pick<AgentContext, 'logger' | 'now'>,
 ): Backfill {
   async function fill({ observation, intervalSeconds, historySeconds, wanted }: Batch, signal: AbortSignal) {
-    const stepSeconds = intervalSeconds / clock.timeScale;
-    const toSecond = now() - stepSeconds;
-    const range = { fromSecond: toSecond - historySeconds / clock.timeScale, toSecond, stepSeconds };
+    const range = pastLoadRequest({ intervalSeconds, historySeconds }, clock, now());
     const systems = [...new Map(wanted.flatMap((each) => each.systems.map((system) => [system.key, system]))).values()];
     const loops = systems.length;
     try {
@@ -44,10 +43,7 @@ export function createBackfill(
       );
       for (const { track, systems: own } of wanted) {
         for (const { key } of own) {
-          const loads = (found.get(key) ?? []).map(({ unixSecond, load }) => ({
-            second: deliberationTime(clock, unixSecond).second,
-            load,
-          }));
+          const loads = pastLoads(found.get(key) ?? [], clock);
           if (loads.length > 0) track.deliberation?.remember(key, loads);
         }
       }

@@ -1,8 +1,8 @@
 /** Which of the DeliberativeLoops that are due this agent may serve, and what it tells where another one does. */
 
+import { type Standing, seeClaim, staleAfterIntervals, standingOf } from '../../policies/deliberation/claim.ts';
 import type { DeliberativeLoop } from '../../policies/resources/deliberative-loop.ts';
 import type { AgentContext } from '../contract.ts';
-import { type Standing, seeClaim, staleAfterIntervals, standingOf } from './claim.ts';
 import { intervalOf, type Tuner } from './tuner.ts';
 
 export interface Claims {

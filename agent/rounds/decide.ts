@@ -1,10 +1,10 @@
 /** One round for the DeliberativeLoops that are due: measure, decide in one pass per policy, guard, and say what came of it. */
 import type { Deliberation, DeliberationTime, LoopDecision, LoopView } from '../../policies/deliberation/contract.ts';
+import { loopView, type ObservedLoop } from '../../policies/deliberation/observed-system.ts';
 import type { DeliberativeLoopSpec } from '../../policies/resources/deliberative-loop.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
 import { type GuardedDecision, guardDecision } from './guard.ts';
 import type { Measured } from './measure.ts';
-import { groupSizeOf, type ObservedLoop } from './observed-system.ts';
 import type { LoopOutcome } from './readiness.ts';
 import type { Tuner } from './tuner.ts';
 
@@ -35,12 +35,7 @@ export interface Verdict {
 
 /** Views of all jobs, each with what was measured; in the order of the job's loops. */
 export function viewsOf({ loops }: Job, measured: Measured | undefined): LoopView[] {
-  return loops.map(({ key, object, spec, group }, i) => {
-    const measurement = measured?.measurements?.[i];
-    const observed = { key, object, spec };
-    const groupSize = groupSizeOf(observed, group, measurement) ?? Number.NaN;
-    return { key, spec, status: object.status, groupSize, measurement };
-  });
+  return loops.map((loop, i) => loopView(loop, loop.group, measured?.measurements?.[i]));
 }
 
 /** All that share a deliberation are decided in one pass. By job, in the order of its loops. */

@@ -3,12 +3,9 @@
  * order of bounds and step, since it trusts no agent. Pure.
  */
 import type { LoopDecision } from '../../policies/deliberation/contract.ts';
+import { guardedSize, type Rails } from '../../policies/deliberation/guarded-size.ts';
 import type { ClosedLoopSpec } from '../../policies/resources/closed-loop.ts';
-import {
-  type DeliberativeLoopSpec,
-  type Proposal,
-  proposalSchema,
-} from '../../policies/resources/deliberative-loop.ts';
+import { type Proposal, proposalSchema } from '../../policies/resources/deliberative-loop.ts';
 
 export interface GuardedLoop {
   readonly name: string;
@@ -19,8 +16,6 @@ export interface GuardedLoop {
 export type GuardedDecision =
   | { readonly proposal: Proposal; readonly abstention?: undefined }
   | { readonly proposal?: undefined; readonly abstention: { readonly reason: string; readonly message: string } };
-
-type Rails = Pick<DeliberativeLoopSpec, 'guardrails' | 'mode'>;
 
 export function guardDecision(decision: LoopDecision, loop: GuardedLoop, rails: Rails): GuardedDecision {
   const { proposal, abstention } = decision;
@@ -34,7 +29,7 @@ export function guardDecision(decision: LoopDecision, loop: GuardedLoop, rails: 
   const parsed = proposalSchema.safeParse({
     closedLoop: loop.name,
     ...(ranks && { ranks }),
-    ...(setPoint !== undefined && { setPoint: boundedSize(setPoint, loop, rails) }),
+    ...(setPoint !== undefined && { setPoint: guardedSize(setPoint, loop, rails) }),
     time,
     ...(confidence !== undefined && { confidence }),
     ...(value !== undefined && { value }),
@@ -43,16 +38,6 @@ export function guardDecision(decision: LoopDecision, loop: GuardedLoop, rails: 
   if (parsed.success) return { proposal: parsed.data };
   const [{ path, message }] = parsed.error.issues;
   return { abstention: unsound(`what the policy proposes is unsound: ${path.join('.')} ${message}`) };
-}
-
-/** NaN stays NaN, which no proposal may have. */
-function boundedSize(asked: number, { spec, groupSize }: GuardedLoop, { guardrails, mode }: Rails): number {
-  const minimum = Math.max(spec.behavior.minReplicas, guardrails.minReplicas ?? 0);
-  const maximum = Math.min(spec.behavior.maxReplicas, guardrails.maxReplicas ?? Number.POSITIVE_INFINITY);
-  const within = Math.max(minimum, Math.min(maximum, asked));
-  if (mode === 'Autonomous') return within;
-  // A bound further away than a step is approached a step at a time.
-  return Math.max(groupSize - guardrails.maxStep, Math.min(groupSize + guardrails.maxStep, within));
 }
 
 /** Every metric once, ranked 1 to their number. */

@@ -1,9 +1,9 @@
 /** From what was listed to what is to be decided for. Pure. */
+import { groupNameOf } from '../../policies/deliberation/observed-system.ts';
 import { type DeliberativeLoopSpec, deliberativeLoopSpecSchema } from '../../policies/resources/deliberative-loop.ts';
 import type { Job, JobLoop } from './decide.ts';
-import { groupNameOf } from './observed-system.ts';
 import type { LoopOutcome } from './readiness.ts';
-import { type Selection, selectClosedLoops } from './selection.ts';
+import { type ServedLoops, servedLoops } from './selection.ts';
 import type { Tuner } from './tuner.ts';
 import type { ParsedDeliberativeLoop, Targets } from './world.ts';
 
@@ -22,7 +22,7 @@ export function jobsFor(
   listed: readonly ParsedDeliberativeLoop[],
   { closedLoops, scalingGroups }: Targets,
 ): Job[] {
-  const selections = new Map<string, ReadonlyMap<string, Selection>>();
+  const selections = new Map<string, ReadonlyMap<string, ServedLoops>>();
   const selectionsIn = (namespace: string) => {
     const known = selections.get(namespace);
     if (known !== undefined) return known;
@@ -30,7 +30,7 @@ export function jobsFor(
       spec !== undefined && object.metadata.namespace === namespace ? [{ metadata: object.metadata, spec }] : [],
     );
     const candidates = [...(closedLoops.get(namespace)?.values() ?? [])].map(({ object }) => object);
-    const made = selectClosedLoops(selecting, candidates);
+    const made = servedLoops(selecting, candidates);
     selections.set(namespace, made);
     return made;
   };

@@ -1,6 +1,7 @@
 /** Measures for all closed loops of a round at once, one question per distinct set of queries. */
 
 import { LRUCache } from 'lru-cache';
+import type { LoadHistory, LoadRequest } from '../../env/cluster/live/load-history.ts';
 import type { LiveQueries, MetricPreset } from '../../env/cluster/live/metric-queries.ts';
 import { presetQueries } from '../../env/cluster/live/presets.ts';
 import { PrometheusError } from '../../env/cluster/prometheus.ts';
@@ -8,7 +9,6 @@ import { UserError } from '../../env/errors.ts';
 import type { MetricsSource, ObservedSystem, SystemMeasurement } from '../../env/ports.ts';
 import type { ObservationSource } from '../../policies/resources/deliberative-loop.ts';
 import { withDeadline } from '../runtime/deadline.ts';
-import type { LoadHistory, LoadRequest } from './load-history.ts';
 import type { PolicyProblem } from './readiness.ts';
 
 export interface MeasureRequest {

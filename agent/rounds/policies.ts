@@ -1,8 +1,8 @@
 /** The policies of DeliberativeLoops: the one in force and the canary, brought up to date in every round. */
 import { createRewardAccumulator } from '../../policies/deliberation/live-reward.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import type { DeliberationPool } from '../checkpoints/deliberation-pool.ts';
 import type { CheckpointReference, PolicyLoader } from '../checkpoints/policy-loader.ts';
-import { toTimestamp } from '../clock.ts';
 import type { AgentContext } from '../contract.ts';
 import { newCanary } from './canary.ts';
 import type { Job } from './decide.ts';

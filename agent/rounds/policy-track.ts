@@ -1,10 +1,10 @@
 /** Keeps a track on the policy that the spec asks for: a new one takes over when it can run, else the old one goes on. */
 import { UserError } from '../../env/errors.ts';
 import type { Deliberation } from '../../policies/deliberation/contract.ts';
+import type { ObservedLoop } from '../../policies/deliberation/observed-system.ts';
 import { weightFinding } from '../../policies/deliberation/policy-fit.ts';
 import type { DeliberationPool } from '../checkpoints/deliberation-pool.ts';
 import type { CheckpointReference, LoadedPolicy, PolicyLoader } from '../checkpoints/policy-loader.ts';
-import type { ObservedLoop } from './observed-system.ts';
 import type { PolicyProblem } from './readiness.ts';
 import type { Track } from './tuner.ts';
 

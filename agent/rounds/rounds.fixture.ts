@@ -2,6 +2,7 @@
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { type KubernetesApi, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
+import type { LoadSample } from '../../env/cluster/live/load-history.ts';
 import { createMemoryKubernetes } from '../../env/cluster/memory-kubernetes.fixture.ts';
 import type { ObservedSystem, SystemMeasurement } from '../../env/ports.ts';
 import type { LoopComparison } from '../../policies/deliberation/comparison.ts';
@@ -9,13 +10,12 @@ import type { LoopDecision, LoopView } from '../../policies/deliberation/contrac
 import type { LiveDeliberation } from '../../policies/deliberation/deliberation.ts';
 import { closedLoopSpecSchema } from '../../policies/resources/closed-loop.ts';
 import { type DeliberativeLoop, deliberativeLoopSpecSchema } from '../../policies/resources/deliberative-loop.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import { createAgentMetrics } from '../agent-metrics.ts';
 import { createDeliberationPool } from '../checkpoints/deliberation-pool.ts';
 import { createPolicyLoader, type LoadedPolicy } from '../checkpoints/policy-loader.ts';
-import { toTimestamp } from '../clock.ts';
 import type { AgentContext } from '../contract.ts';
 import { createStatusWriter } from '../status/status-writer.ts';
-import type { LoadSample } from './load-history.ts';
 import { createMeasure } from './measure.ts';
 import { createPolicies } from './policies.ts';
 import { createRounds } from './rounds.ts';

@@ -1,11 +1,13 @@
 /** The agent's rounds: list, claim, read checkpoints, measure, decide, guard, write; one after another, never two at a time. */
 
 import type { ObservedSystem } from '../../env/ports.ts';
+import { pause } from '../../env/service/waiting.ts';
+import { deliberationTime, type ModelClock } from '../../policies/deliberation/model-clock.ts';
+import { observedSystem } from '../../policies/deliberation/observed-system.ts';
 import type { RewardSummary } from '../../policies/resources/deliberative-loop.ts';
 import type { AgentMetrics } from '../agent-metrics.ts';
-import { deliberationTime, type ModelClock } from '../clock.ts';
 import type { AgentContext } from '../contract.ts';
-import { pause, withDeadline } from '../runtime/deadline.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 import { releasedStatus, statusOf } from '../status/agent-status.ts';
 import type { AgentStatus, StatusWriter } from '../status/status-writer.ts';
 import { createBackfill } from './backfill.ts';
@@ -15,7 +17,6 @@ import { decideAll, type Job, viewsOf } from './decide.ts';
 import { standingBesideHpa } from './hpa-standing.ts';
 import { jobsFor } from './jobs.ts';
 import type { Measure, Measured } from './measure.ts';
-import { observedSystem } from './observed-system.ts';
 import type { Policies } from './policies.ts';
 import { lookSeconds, nextDueSecond } from './schedule.ts';
 import { createTunerTable, intervalOf, type Tuner } from './tuner.ts';

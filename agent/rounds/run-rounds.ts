@@ -1,6 +1,6 @@
 /** Rounds one after another until aborted, and whether they go as they should. */
+import { pause } from '../../env/service/waiting.ts';
 import type { AgentContext } from '../contract.ts';
-import { pause } from '../runtime/deadline.ts';
 import type { Rounds } from './rounds.ts';
 
 export interface RunningRounds {

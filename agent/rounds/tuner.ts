@@ -1,11 +1,11 @@
 /** What the agent knows of each DeliberativeLoop with a checkpoint between rounds. */
+import type { SeenClaim } from '../../policies/deliberation/claim.ts';
 import type { LiveDeliberation } from '../../policies/deliberation/deliberation.ts';
 import { createRewardAccumulator, type RewardAccumulator } from '../../policies/deliberation/live-reward.ts';
 import type { DeliberativeLoop, DeliberativeLoopSpec } from '../../policies/resources/deliberative-loop.ts';
 import type { LoadedPolicy } from '../checkpoints/policy-loader.ts';
 import type { AgentStatus } from '../status/status-writer.ts';
 import type { CanarySummary } from './canary.ts';
-import type { SeenClaim } from './claim.ts';
 import type { PolicyProblem } from './readiness.ts';
 import { nextDueSecond } from './schedule.ts';
 import type { ParsedDeliberativeLoop } from './world.ts';

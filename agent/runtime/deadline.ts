@@ -1,4 +1,5 @@
-/** Waiting and deadlines that leave nothing behind: AbortSignal.any keeps what it made as long as the caller's signal (Node 20). */
+/** Deadlines that leave nothing behind: AbortSignal.any keeps what it made as long as the caller's signal (Node 20). */
+import { createSharedAborter } from '../../env/service/waiting.ts';
 
 /**
  * Gives `work` a signal that is aborted with the caller's, or after the time.
@@ -10,7 +11,8 @@ export async function withDeadline<T>(
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const aborter = new AbortController();
+  // Every request of a round listens to it.
+  const aborter = createSharedAborter();
   const follow = () => aborter.abort(signal.reason);
   const late = new Error(`${what} took longer than ${seconds} s`);
   const timer = setTimeout(() => aborter.abort(late), seconds * 1000);
@@ -24,18 +26,4 @@ export async function withDeadline<T>(
     clearTimeout(timer);
     signal.removeEventListener('abort', follow);
   }
-}
-
-/** Resolves after the time or as soon as `signal` is aborted; never rejects. */
-export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener('abort', end, { once: true });
-  });
 }

@@ -1,7 +1,8 @@
 /** The agent's part of a DeliberativeLoop's status. Pure. */
+import { findCondition, nextCondition } from '../../policies/resources/conditions.ts';
 import type { Proposal, RewardSummary } from '../../policies/resources/deliberative-loop.ts';
 import type { Condition } from '../../policies/resources/resource.ts';
-import { toTimestamp } from '../clock.ts';
+import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import type { CanarySummary } from '../rounds/canary.ts';
 import type { Readiness } from '../rounds/readiness.ts';
 import type { Tuner } from '../rounds/tuner.ts';
@@ -17,8 +18,6 @@ export interface StatusParts {
   readonly canary: CanarySummary | undefined;
 }
 
-/** As long as the schema lets a message be. */
-const maxMessageLength = 32_768;
 const maxNameLength = 253;
 
 /** @param now Unix seconds */
@@ -54,15 +53,7 @@ export function releasedStatus({ written, ...tuner }: Tuner, now: number): Agent
 
 function conditionOf(tuner: Pick<Tuner, 'object'>, type: string, readiness: Readiness, now: number): Condition {
   const { metadata, status } = tuner.object;
-  const before = status?.conditions?.find((condition) => condition.type === type);
-  return {
-    type,
-    ...readiness,
-    message: readiness.message.slice(0, maxMessageLength),
-    lastTransitionTime:
-      before?.status === readiness.status
-        ? before.lastTransitionTime
-        : toTimestamp(Math.floor(now)).replace('.000Z', 'Z'),
-    ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation }),
-  };
+  const { generation } = metadata;
+  const change = { type, ...readiness, ...(generation === undefined ? {} : { observedGeneration: generation }) };
+  return nextCondition(findCondition(status?.conditions, type), change, now);
 }

@@ -1,6 +1,6 @@
 /** One closed loop as it is shown. Pure. */
 import { explain } from '../../operator/closed-loop/explain.ts';
-import { selects } from '../../operator/deliberative-loop/selection.ts';
+import { selects } from '../../policies/deliberation/selection.ts';
 import type { ClosedLoop, DecisionRecord } from '../../policies/resources/closed-loop.ts';
 import { fromTimestamp } from '../../policies/resources/timestamp.ts';
 import { latencyLimitMilliseconds } from './latency-limit.ts';

@@ -7,10 +7,10 @@ import {
   type ResourceType,
   resourceTypes,
 } from '../../env/cluster/kubernetes-api.ts';
-import { pause } from '../../operator/runtime/backoff.ts';
-import type { Runnable } from '../../operator/runtime/contract.ts';
+import type { Runnable } from '../../env/service/run-all.ts';
+import { runAll } from '../../env/service/run-all.ts';
+import { pause } from '../../env/service/waiting.ts';
 import { createResourceCache } from '../../operator/runtime/resource-cache.ts';
-import { runAll } from '../../operator/runtime/run-all.ts';
 import {
   type DeploymentObject,
   type StatefulSetObject,

@@ -1,5 +1,5 @@
 /** One deliberative loop as it is shown: its policy, how it fares, and what it says is wrong. Pure. */
-import { selects } from '../../operator/deliberative-loop/selection.ts';
+import { selects } from '../../policies/deliberation/selection.ts';
 import type { DeliberativeLoop, DeliberativeLoopSpec } from '../../policies/resources/deliberative-loop.ts';
 import type { Condition } from '../../policies/resources/resource.ts';
 import { fromTimestamp } from '../../policies/resources/timestamp.ts';

@@ -1,7 +1,7 @@
 /** The faces of the watch as long-lived parts: who looks, and where it is written. */
 import type { CommandContext } from '../../env/command.ts';
-import { aborted } from '../../operator/runtime/backoff.ts';
-import type { Runnable } from '../../operator/runtime/contract.ts';
+import type { Runnable } from '../../env/service/run-all.ts';
+import { aborted } from '../../env/service/waiting.ts';
 import { changeLines, tableText } from './text-face.ts';
 import type { WatchView } from './view.ts';
 import type { Watch } from './watch.ts';

@@ -1,7 +1,7 @@
 /** One closed loop in full: its curves, metrics, proposals, and what holds it back. */
 import { renderChart } from '../../env/report/chart-svg.ts';
+import { formatDuration, formatThreeDigits } from '../../env/report/number-format.ts';
 import { escapeHtml, scrollBox } from '../../env/report/page.ts';
-import { formatDuration, formatShort, formatThreeDigits } from '../../training/report/number-format.ts';
 import type { ClosedLoopView } from './closed-loop-view.ts';
 import { type CurvesInput, curveColors, loadChart, p95Chart, replicasChart } from './loop-charts.ts';
 import {
@@ -123,5 +123,5 @@ function decisionsTable({ title, decisions }: ClosedLoopView): string {
 
 /** "the last 30 min". */
 export function windowText(seconds: number): string {
-  return `the last ${seconds % 60 === 0 && seconds < 3600 ? `${formatShort(seconds / 60)} min` : formatDuration(seconds)}`;
+  return `the last ${formatDuration(seconds)}`;
 }

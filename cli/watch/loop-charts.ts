@@ -1,6 +1,6 @@
 /** The curves of one closed loop as three small pictures, each as wide as a telephone. */
 import { axisStyle, type Chart, chartColors } from '../../env/report/chart-svg.ts';
-import { formatShort, niceCeiling } from '../../training/report/number-format.ts';
+import { formatShort, niceCeiling } from '../../env/report/number-format.ts';
 import type { ClosedLoopView } from './closed-loop-view.ts';
 import type { HistoryPoint, HistoryWindow } from './history.ts';
 

@@ -2,8 +2,8 @@
 import type { FleetHistory } from '../../env/cluster/live/fleet-history.ts';
 import { PrometheusError } from '../../env/cluster/prometheus.ts';
 import type { MetricsSource, SystemMeasurement } from '../../env/ports.ts';
-import { pause } from '../../operator/runtime/backoff.ts';
-import type { Runnable } from '../../operator/runtime/contract.ts';
+import type { Runnable } from '../../env/service/run-all.ts';
+import { pause } from '../../env/service/waiting.ts';
 import type { HistoryPoint, HistoryWindow } from './history.ts';
 import type { WatchedSystem } from './observed-system.ts';
 import type { Source } from './snapshot.ts';

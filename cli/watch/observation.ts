@@ -3,9 +3,9 @@ import { readFleetHistory } from '../../env/cluster/live/fleet-history.ts';
 import type { MetricPreset } from '../../env/cluster/live/metric-queries.ts';
 import { createMetricsSource } from '../../env/cluster/live/metrics-source.ts';
 import { presetQueries } from '../../env/cluster/live/presets.ts';
-import { createPrometheusClient } from '../../env/cluster/prometheus.ts';
+import type { PrometheusClient } from '../../env/cluster/prometheus.ts';
 import { UserError } from '../../env/errors.ts';
-import { selects } from '../../operator/deliberative-loop/selection.ts';
+import { selects } from '../../policies/deliberation/selection.ts';
 import type { ObservationSource } from '../../policies/resources/deliberative-loop.ts';
 import type { HistoryPoint, HistoryWindow } from './history.ts';
 import {
@@ -18,8 +18,9 @@ import { type WatchedSystem, watchedSystem } from './observed-system.ts';
 import type { ClusterObjects } from './snapshot.ts';
 
 export interface ObservationOptions {
+  /** Of `prometheus`, as messages name it. */
   readonly url: string;
-  readonly bearerToken: (() => Promise<string>) | undefined;
+  readonly prometheus: PrometheusClient;
   /** Of closed loops for which no DeliberativeLoop names one. */
   readonly preset: MetricPreset;
   readonly rateWindowSeconds: number;
@@ -61,12 +62,11 @@ export function createObservation(options: ObservationOptions): MeasurementReade
 }
 
 function createObserver(
-  { url, bearerToken, rateWindowSeconds, now }: ObservationOptions,
+  { prometheus, rateWindowSeconds, now }: ObservationOptions,
   preset: MetricPreset,
   overrides: Partial<ObservationSource['queries']>,
 ): Observer {
   const queries = presetQueries(preset, overrides);
-  const prometheus = createPrometheusClient({ url, ...(bearerToken ? { bearerToken } : {}), now });
   return {
     source: createMetricsSource({ prometheus, queries, rateWindowSeconds, presetName: preset, now }),
     readHistory: (system, { seconds, stepSeconds }, second, signal) =>

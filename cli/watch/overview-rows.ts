@@ -1,6 +1,6 @@
 /** The rows of the two tables that give the overview: closed loops, and what tunes them. */
+import { formatDecimal, formatSigned } from '../../env/report/number-format.ts';
 import { escapeHtml } from '../../env/report/page.ts';
-import { formatDecimal, formatSigned } from '../../training/report/number-format.ts';
 import type { ClosedLoopView } from './closed-loop-view.ts';
 import type { DeliberativeLoopView } from './deliberative-loop-view.ts';
 import { loadHtml, modeBadge, p95Html, proposalText, sizeHtml, standingBadge, timeHtml } from './page-parts.ts';

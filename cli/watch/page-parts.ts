@@ -1,6 +1,6 @@
 /** Small pieces of the page. Every text in the view is escaped here or where it is put in. */
+import { formatDecimal, formatShort, formatThreeDigits } from '../../env/report/number-format.ts';
 import { escapeHtml } from '../../env/report/page.ts';
-import { formatDecimal, formatShort, formatThreeDigits } from '../../training/report/number-format.ts';
 import type { ClosedLoopView, Standing } from './closed-loop-view.ts';
 import type { ProposalView } from './proposal-view.ts';
 

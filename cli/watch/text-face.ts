@@ -1,6 +1,6 @@
 /** The watch in a terminal: a table of at most 100 columns, or lines about what changed. Pure. */
 import Table from 'cli-table3';
-import { formatDuration, formatShort, formatThreeDigits } from '../../training/report/number-format.ts';
+import { formatDuration, formatShort, formatThreeDigits } from '../../env/report/number-format.ts';
 import { wrapText } from '../wrap-text.ts';
 import type { ClosedLoopView } from './closed-loop-view.ts';
 import { proposalDetails, proposalText } from './page-parts.ts';

@@ -1,19 +1,25 @@
 /** `duoloop watch`: closed loops and what tunes them, live, in a browser or a terminal. */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import {
+  clusterConnection,
+  clusterFields,
+  clusterOptions,
+  namedPresets,
+  presetOption,
+  prometheusFields,
+  prometheusOptions,
+  rateWindowField,
+  rateWindowOption,
+} from '../../env/cluster/command-options.ts';
+import { connectPrometheus } from '../../env/cluster/connect-prometheus.ts';
 import { connectKubernetes } from '../../env/cluster/kubernetes-client.ts';
-import { metricPresets } from '../../env/cluster/live/metric-queries.ts';
 import { defineCommand } from '../../env/command.ts';
-import { UserError } from '../../env/errors.ts';
-import { runAll } from '../../operator/runtime/run-all.ts';
+import { runAll } from '../../env/service/run-all.ts';
 import { createClusterReader } from './cluster-reader.ts';
 import { jsonFace, lineFace, tableFace, webFace } from './faces.ts';
 import { historyWindow } from './history.ts';
 import { createObservation } from './observation.ts';
 import { createWatch, type RunningWatch } from './watch.ts';
-
-/** The others are named by a DeliberativeLoop that brings its queries. */
-const presets = metricPresets.filter((preset) => preset !== 'custom');
 
 /** Of a terminal that does not tell its size. */
 const defaultTerminalRows = 24;
@@ -27,18 +33,10 @@ export const command = defineCommand({
   ],
   options: [
     { flags: '-n, --namespace <name...>', description: 'namespaces to watch (all)' },
-    {
-      flags: '--kubeconfig <file>',
-      description: 'cluster to connect to (KUBECONFIG, ~/.kube/config or the pod it runs in)',
-    },
-    { flags: '--context <name>', description: 'context of the kubeconfig' },
-    { flags: '--prometheus <url>', description: 'Prometheus, for load, p95 and the curves of before' },
-    { flags: '--prometheus-token-file <file>', description: 'file with the bearer token for it, read at each query' },
-    {
-      flags: '--preset <name>',
-      description: `whose metrics: ${presets.join(', ')}; a DeliberativeLoop's own goes before`,
-    },
-    { flags: '--rate-window <seconds>', description: 'over which rates are taken' },
+    ...clusterOptions,
+    ...prometheusOptions('for load, p95 and the curves of before'),
+    presetOption(namedPresets, 'where a DeliberativeLoop names none'),
+    rateWindowOption(),
     {
       flags: '--sla <ms>',
       description: 'p95 limit of all, instead of the upper threshold of the latency metric of each',
@@ -56,12 +54,10 @@ export const command = defineCommand({
   ],
   schema: z.object({
     namespace: z.array(z.string().min(1)).min(1).optional(),
-    kubeconfig: z.string().optional(),
-    context: z.string().optional(),
-    prometheus: z.url({ protocol: /^https?$/ }).optional(),
-    prometheusTokenFile: z.string().optional(),
-    preset: z.enum(presets).default('istio'),
-    rateWindow: z.coerce.number().min(1).max(3600).default(30),
+    ...clusterFields,
+    ...prometheusFields,
+    preset: z.enum(namedPresets).default('istio'),
+    rateWindow: rateWindowField.prefault('30s'),
     sla: z.coerce.number().positive().optional(),
     history: z.coerce.number().min(1).max(1440).default(30),
     interval: z.coerce.number().min(1).max(3600).default(5),
@@ -75,8 +71,7 @@ export const command = defineCommand({
     const { signal } = context;
     const now = () => Date.now() / 1000;
     const api = await connectKubernetes({
-      ...(input.kubeconfig === undefined ? {} : { kubeconfigFiles: [input.kubeconfig] }),
-      ...(input.context === undefined ? {} : { context: input.context }),
+      ...clusterConnection(input),
       userAgent: 'duoloop-watch',
       mayWrite: () => false,
     });
@@ -88,7 +83,7 @@ export const command = defineCommand({
         ? undefined
         : createObservation({
             url: input.prometheus,
-            bearerToken: await tokenReader(input.prometheusTokenFile),
+            prometheus: await connectPrometheus({ url: input.prometheus, tokenFile: input.prometheusTokenFile, now }),
             preset: input.preset,
             rateWindowSeconds: input.rateWindow,
             intervalSeconds: input.interval,
@@ -118,16 +113,3 @@ export const command = defineCommand({
     return 0;
   },
 });
-
-/** @throws UserError when the file cannot be read now */
-async function tokenReader(file: string | undefined): Promise<(() => Promise<string>) | undefined> {
-  if (file === undefined) return undefined;
-  const read = async () => (await readFile(file, 'utf8')).trim();
-  try {
-    await read();
-  } catch (cause) {
-    const message = `--prometheus-token-file ${file}: ${(cause as Error).message}; name a file that can be read`;
-    throw new UserError('watch.token', message, { cause });
-  }
-  return read;
-}

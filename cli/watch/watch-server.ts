@@ -2,8 +2,8 @@
 import type { ServerResponse } from 'node:http';
 import { type FastifyInstance, fastify } from 'fastify';
 import { UserError } from '../../env/errors.ts';
-import { aborted } from '../../operator/runtime/backoff.ts';
-import type { Runnable } from '../../operator/runtime/contract.ts';
+import type { Runnable } from '../../env/service/run-all.ts';
+import { aborted } from '../../env/service/waiting.ts';
 import { isOwnHost } from './host-check.ts';
 import { type LivePage, livePage, pageUpdate } from './live-page.ts';
 import { keyOfPath } from './page-path.ts';

@@ -1,7 +1,7 @@
 /** The watch itself: one reader of cluster and Prometheus, whose view is made once for all who look at it. */
 import type { SystemMeasurement } from '../../env/ports.ts';
-import { pause } from '../../operator/runtime/backoff.ts';
-import type { Runnable } from '../../operator/runtime/contract.ts';
+import type { Runnable } from '../../env/service/run-all.ts';
+import { pause } from '../../env/service/waiting.ts';
 import type { ClusterReader } from './cluster-reader.ts';
 import { type HistoryPoint, type HistoryWindow, historyOfDecisions, mergeHistory } from './history.ts';
 import type { Source } from './snapshot.ts';

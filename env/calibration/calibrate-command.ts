@@ -1,6 +1,7 @@
 /** `duoloop calibrate`: a simulator of one's own application, from what was measured of it. */
 import { basename } from 'node:path';
 import { z } from 'zod';
+import { durationSchema } from '../cluster/command-options.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { UserError } from '../errors.ts';
 import { writeFileWhole } from '../files.ts';
@@ -9,13 +10,13 @@ import { type Calibration, calibrate } from './calibrate.ts';
 import { parseCalls } from './call-graph.ts';
 import { type History, onClock } from './history.ts';
 import { readHistory } from './history-file.ts';
-import { durationSchema, prometheusFields, prometheusOptions, readFromPrometheus } from './prometheus-options.ts';
+import { historyFields, historyOptions, readFromPrometheus } from './prometheus-options.ts';
 import { renderCalibrationPage } from './report/calibration-page.ts';
 import { renderCalibrationText } from './report/calibration-text.ts';
 
 const schema = z
   .object({
-    ...prometheusFields,
+    ...historyFields,
     csv: z.string().optional(),
     history: z.string().optional(),
     out: z.string(),
@@ -53,7 +54,7 @@ export const command = defineCommand({
     'duoloop calibrate --csv measurements.csv --sla 100 --out app.json --trace trace.csv',
   ],
   options: [
-    ...prometheusOptions,
+    ...historyOptions,
     {
       flags: '--csv <file>',
       description: 'measurements from a CSV instead: second,service,rps,p95,cpu,memory,ready,…',

@@ -2,18 +2,18 @@
 import { z } from 'zod';
 import { defineCommand } from '../command.ts';
 import { historyFormOf, writeHistory } from './history-file.ts';
-import { prometheusFields, prometheusOptions, readFromPrometheus } from './prometheus-options.ts';
+import { historyFields, historyOptions, readFromPrometheus } from './prometheus-options.ts';
 
 export const command = defineCommand({
   examples: [
     'duoloop record --prometheus http://localhost:9090 --namespace shop --service frontend --range 24h --out history.parquet',
     'duoloop record --prometheus http://localhost:9090 --namespace shop --service frontend cart --range 7d --step 30s --out week.csv',
   ],
-  options: [...prometheusOptions, { flags: '--out <file>', description: 'history.parquet or history.csv' }],
+  options: [...historyOptions, { flags: '--out <file>', description: 'history.parquet or history.csv' }],
   schema: z.object({
-    ...prometheusFields,
-    prometheus: prometheusFields.prometheus.unwrap(),
-    namespace: prometheusFields.namespace.unwrap(),
+    ...historyFields,
+    prometheus: historyFields.prometheus.unwrap(),
+    namespace: historyFields.namespace.unwrap(),
     out: z.string(),
   }),
   async run(input, context) {

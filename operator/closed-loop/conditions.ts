@@ -1,6 +1,6 @@
 /** The conditions of a ClosedLoop: orthogonal, positive except ScalingLimited, their messages for people. */
+import { setCondition } from '../../policies/resources/conditions.ts';
 import type { Condition } from '../../policies/resources/resource.ts';
-import { setCondition } from '../runtime/conditions.ts';
 
 /** In the order in which a status lists them. */
 export const conditionTypes = [

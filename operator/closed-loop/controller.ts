@@ -1,7 +1,8 @@
 /** The reactive loop's controller: from ClosedLoop objects to scaled targets. */
+import type { Runnable } from '../../env/service/run-all.ts';
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
-import type { OperatorContext, Reconcile, ResourceCache, Runnable, WorkQueue } from '../runtime/contract.ts';
+import type { OperatorContext, Reconcile, ResourceCache, WorkQueue } from '../runtime/contract.ts';
 import type { Workloads } from '../workloads/contract.ts';
 import { createActuator } from './actuate.ts';
 import { createChoose } from './choose.ts';

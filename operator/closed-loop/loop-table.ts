@@ -1,8 +1,8 @@
 /** The closed loops that this process runs, found by key, by interval and by what they scale. */
 
 import type { LoopDecision } from '../../policies/reactive/decide.ts';
+import { byAge } from '../../policies/resources/age.ts';
 import type { TargetRef } from '../../policies/resources/resource.ts';
-import { byAge } from '../workloads/age.ts';
 import { targetKey } from '../workloads/target-key.ts';
 import type { LoopTable, RunningLoop } from './contract.ts';
 

@@ -2,11 +2,12 @@
  * The operator's conditions of a DeliberativeLoop. The agent writes `proposals`, `policy` and the condition Ready under a name
  * of its own (for a checkpoint; for the policies that run here, the operator does).
  */
+import type { Selection } from '../../policies/deliberation/selection.ts';
+import { appliesProposals } from '../../policies/deliberation/selection.ts';
 import type { DeliberativeLoopSpec } from '../../policies/resources/deliberative-loop.ts';
 import type { Condition } from '../../policies/resources/resource.ts';
-import { appliesProposals, type GuardClamp } from './guard.ts';
+import type { GuardClamp } from './guard.ts';
 import type { Outcome } from './outcomes.ts';
-import type { Selection } from './selection.ts';
 
 export type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 

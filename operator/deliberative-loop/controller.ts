@@ -3,15 +3,16 @@
  * loops, within guardrails. Without the agent they turn stale and the reactive loops go on alone.
  */
 import { resourceTypes } from '../../env/cluster/kubernetes-api.ts';
+import type { Runnable } from '../../env/service/run-all.ts';
+import { appliesProposals } from '../../policies/deliberation/selection.ts';
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import type { DeliberativeLoop } from '../../policies/resources/deliberative-loop.ts';
 import type { LoopTable, RunningLoop } from '../closed-loop/contract.ts';
-import type { OperatorContext, Reconcile, ResourceCache, Runnable, WorkQueue } from '../runtime/contract.ts';
+import type { OperatorContext, Reconcile, ResourceCache, WorkQueue } from '../runtime/contract.ts';
 import { createStatusWriter } from '../runtime/status-writer.ts';
 import type { Workloads } from '../workloads/contract.ts';
 import type { RaiseResult, RankDeliberation } from './contract.ts';
 import { createEntryTable, type Entry } from './entries.ts';
-import { appliesProposals } from './guard.ts';
 import { createJudge } from './judge.ts';
 import { createDeliberativeMetrics } from './metrics.ts';
 import { askLastTen, raiseProposal } from './operator-policies.ts';

@@ -150,7 +150,11 @@ describe('guardProposals, whatever is proposed', () => {
         const { size: current = 0, behavior: own } = loopOf(input, verdict);
         const { size } = verdict.setPoint;
         const minimum = Math.max(own.minReplicas, input.guardrails.minReplicas ?? 0);
-        const maximum = Math.min(own.maxReplicas, input.guardrails.maxReplicas ?? Number.POSITIVE_INFINITY);
+        // Of bounds that contradict each other the lower one holds.
+        const maximum = Math.max(
+          minimum,
+          Math.min(own.maxReplicas, input.guardrails.maxReplicas ?? Number.POSITIVE_INFINITY),
+        );
         if (input.mode !== 'Autonomous') {
           expect(Math.abs(size - current)).toBeLessThanOrEqual(input.guardrails.maxStep);
         }

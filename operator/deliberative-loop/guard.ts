@@ -2,6 +2,7 @@
  * What becomes of proposals: those that are fresh and sound go in, no further than the guardrails let them; everything else
  * is refused with a reason. Pure; whoever proposes (agent, lastTen, randomGroup) goes through it.
  */
+import { appliesProposals } from '../../policies/deliberation/selection.ts';
 import { adoptRanks, type LoopState, proposeSetPoint } from '../../policies/reactive/loop-state.ts';
 import { clampTo } from '../../policies/reactive/targets.ts';
 import type { DeliberativeLoopSpec, Guardrails, Proposal } from '../../policies/resources/deliberative-loop.ts';
@@ -57,10 +58,6 @@ export interface Verdict {
   readonly expired: boolean;
   /** What the loop remembers with it; absent when nothing changes, which in Observe and Recommend is always. */
   readonly state?: LoopState;
-}
-
-export function appliesProposals(mode: Mode): boolean {
-  return mode === 'Bounded' || mode === 'Autonomous';
 }
 
 /** One verdict per proposal, in their order. */

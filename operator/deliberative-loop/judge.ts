@@ -1,10 +1,11 @@
 /** Proposals through the guard and into the table of running loops, and what is told about it. Waits for nothing. */
+import { appliesProposals } from '../../policies/deliberation/selection.ts';
 import type { Proposal } from '../../policies/resources/deliberative-loop.ts';
 import type { LoopTable, RunningLoop } from '../closed-loop/contract.ts';
 import type { OperatorContext } from '../runtime/contract.ts';
 import { clampWords } from './conditions.ts';
 import type { Entry } from './entries.ts';
-import { appliesProposals, type GuardedLoop, guardProposals } from './guard.ts';
+import { type GuardedLoop, guardProposals } from './guard.ts';
 import type { DeliberativeMetrics } from './metrics.ts';
 import { nextOutcome } from './outcomes.ts';
 

@@ -1,5 +1,6 @@
 /** Brings one DeliberativeLoop into force: who it tunes, what is proposed, what of that goes in, and what is shown. */
 
+import { type Selecting, type Selection, selectClosedLoops } from '../../policies/deliberation/selection.ts';
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import {
   type DeliberativeLoop,
@@ -16,7 +17,6 @@ import { createEntry, type Entry, type EntryTable, runsHere } from './entries.ts
 import type { Judge } from './judge.ts';
 import type { DeliberativeMetrics } from './metrics.ts';
 import { randomGroupProposal } from './operator-policies.ts';
-import { type Candidate, type Selection, selectClosedLoops } from './selection.ts';
 import { type OperatorStatus, operatorPart, statusOf } from './status.ts';
 import type { Tuning } from './tuning.ts';
 
@@ -60,7 +60,7 @@ export function createReconciler(options: ReconcilerOptions) {
   /** Which closed loops are its own, and which of those are run. */
   function select(entry: Entry): Selection {
     const { namespace } = entry;
-    const candidates = cache.list(namespace).flatMap((object): Candidate[] => {
+    const candidates = cache.list(namespace).flatMap((object): Selecting[] => {
       const spec = deliberativeLoopSpecSchema.safeParse(object.spec);
       const isGoing = object.metadata.deletionTimestamp !== undefined;
       return spec.success && !isGoing ? [{ metadata: object.metadata, spec: spec.data }] : [];

@@ -1,7 +1,7 @@
 /** The operator's part of a DeliberativeLoop's status; the agent writes the rest under a name of its own. Pure. */
+import { findCondition, nextCondition } from '../../policies/resources/conditions.ts';
 import type { DeliberativeLoopStatus, Proposal } from '../../policies/resources/deliberative-loop.ts';
 import type { Condition } from '../../policies/resources/resource.ts';
-import { findCondition, setCondition } from '../runtime/conditions.ts';
 import type { Finding } from './conditions.ts';
 import { type Entry, policyName, runsHere } from './entries.ts';
 
@@ -16,7 +16,7 @@ export function statusOf(entry: Entry, findings: readonly Finding[], now: number
   const previous = entry.conditions ?? object.status?.conditions ?? [];
   const conditions = findings.map((finding): Condition => {
     const change = { ...finding, ...(generation === undefined ? {} : { observedGeneration: generation }) };
-    return findCondition(setCondition(previous, change, now), finding.type) as Condition;
+    return nextCondition(findCondition(previous, finding.type), change, now);
   });
   const proposals: Proposal[] = [...ownProposals.values()].sort((a, b) => (a.closedLoop < b.closedLoop ? -1 : 1));
   return {

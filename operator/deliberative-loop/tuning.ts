@@ -1,8 +1,8 @@
 /** Whose guardrails each running loop is under. */
 import { isDeepStrictEqual } from 'node:util';
+import { appliesProposals } from '../../policies/deliberation/selection.ts';
 import type { LoopTable, RunningLoop } from '../closed-loop/contract.ts';
 import type { Entry } from './entries.ts';
-import { appliesProposals } from './guard.ts';
 
 export interface Tuning {
   /** Puts the loops of an entry under its guardrails, and lets go of those that it had and has no more. */

@@ -1,9 +1,10 @@
 /** Where managed systems push to, on every replica: a standby hands pushes on to the leader, whose address is in the lease. */
 import type { KubernetesApi } from '../../env/cluster/kubernetes-api.ts';
+import type { Runnable } from '../../env/service/run-all.ts';
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import type { PushStore } from '../closed-loop/contract.ts';
 import type { OperatorOptions } from '../operator-command.ts';
-import type { LeaderElector, OperatorContext, ResourceCache, Runnable } from '../runtime/contract.ts';
+import type { LeaderElector, OperatorContext, ResourceCache } from '../runtime/contract.ts';
 import { createAdmission } from './admission.ts';
 import { createForwarder } from './forward.ts';
 import { createIngestServer } from './ingest-server.ts';

@@ -4,8 +4,9 @@ import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import { type FastifyInstance, fastify } from 'fastify';
 import { UserError } from '../../env/errors.ts';
-import { aborted } from '../runtime/backoff.ts';
-import type { Logger, Runnable } from '../runtime/contract.ts';
+import type { Logger } from '../../env/service/logger.ts';
+import type { Runnable } from '../../env/service/run-all.ts';
+import { aborted } from '../../env/service/waiting.ts';
 import { type IngestRoutesOptions, ingestRoutes } from './routes.ts';
 
 export interface IngestServerOptions extends IngestRoutesOptions {

@@ -1,8 +1,9 @@
 /** Where the leader takes pushes: written into an annotation of the lease by the leader, read there by the others. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type KubernetesApi, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
+import type { Logger } from '../../env/service/logger.ts';
+import type { Runnable } from '../../env/service/run-all.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
-import type { Logger, Runnable } from '../runtime/contract.ts';
 
 /** `<identity of the holder> <base address>`: what an earlier leader left there is of no use. */
 export const ingestAddressAnnotation = 'duoloop.dev/ingest-address';

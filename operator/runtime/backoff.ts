@@ -1,5 +1,4 @@
-/** Waiting before another attempt, and waiting to be told to stop. */
-import { setMaxListeners } from 'node:events';
+/** How long to wait before another attempt. */
 
 export interface Backoff {
   readonly initialMilliseconds: number;
@@ -16,36 +15,4 @@ export function backoffMilliseconds(attempt: number, backoff: Backoff, random: (
   // 2 ** 1024 is Infinity, which the minimum takes away again.
   const whole = Math.min(backoff.maxMilliseconds, backoff.initialMilliseconds * 2 ** attempt);
   return whole * (0.5 + random() / 2);
-}
-
-/** Resolves after the time or as soon as `signal` is aborted, whichever is first; never rejects. */
-export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-      return;
-    }
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener('abort', end, { once: true });
-  });
-}
-
-/** Resolves when `signal` is aborted. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
-/** For a signal that many parts of a process listen to at a time; Node takes more than ten for a leak. */
-export function createSharedAborter(): AbortController {
-  const aborter = new AbortController();
-  setMaxListeners(0, aborter.signal);
-  return aborter;
 }

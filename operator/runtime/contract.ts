@@ -1,11 +1,9 @@
 /** What controllers are made of and what they are given. Made in this folder, used by every kind's folder. */
 
-import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { KubernetesApi } from '../../env/cluster/kubernetes-api.ts';
+import type { Logger } from '../../env/service/logger.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
-
-export type { Logger };
 
 export type ChangeKind = 'added' | 'updated' | 'deleted';
 
@@ -65,11 +63,6 @@ export interface LeaderElector {
    * Releases the lease when `signal` is aborted and `onLeading` has settled.
    */
   run(signal: AbortSignal, onLeading: (signal: AbortSignal) => Promise<void>): Promise<void>;
-}
-
-/** A long-lived part: starts nothing before `run`, settles once aborted and all its work has ended. */
-export interface Runnable {
-  run(signal: AbortSignal): Promise<void>;
 }
 
 /** What every controller gets. */

@@ -2,9 +2,9 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type KubernetesApi, KubernetesError, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { createMemoryKubernetes } from '../../env/cluster/memory-kubernetes.fixture.ts';
+import { createLogger } from '../../env/service/logger.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
 import { createEventRecorder, type EventRecorderOptions } from './event-recorder.ts';
-import { createLogger } from './logger.ts';
 
 interface Event extends StoredObject {
   readonly note: string;

@@ -2,9 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { Counter } from 'prom-client';
 import { type KubernetesApi, KubernetesError, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
+import type { Runnable } from '../../env/service/run-all.ts';
+import { pause } from '../../env/service/waiting.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
-import { backoffMilliseconds, pause } from './backoff.ts';
-import type { EventRecorder, OperatorContext, Runnable } from './contract.ts';
+import { backoffMilliseconds } from './backoff.ts';
+import type { EventRecorder, OperatorContext } from './contract.ts';
 import { createEventSeries, type Series, type SeriesOptions } from './event-series.ts';
 import { microTime } from './lease-record.ts';
 import { perRegistry } from './metrics.ts';

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi
 import { type KubernetesApi, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { connectKubernetes } from '../../env/cluster/kubernetes-client.ts';
 import { type ControlPlane, startControlPlane } from '../../env/lab/control-plane.ts';
+import { createLogger } from '../../env/service/logger.ts';
 import { createLeaderElector } from './leader-elector.ts';
 import type { Lease } from './lease-record.ts';
-import { createLogger } from './logger.ts';
 import { startRelay } from './relay.fixture.ts';
 
 const leaseSeconds = 3;

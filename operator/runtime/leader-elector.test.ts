@@ -3,9 +3,9 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { createMemoryKubernetes, type MemoryKubernetes } from '../../env/cluster/memory-kubernetes.fixture.ts';
+import { createLogger } from '../../env/service/logger.ts';
 import { createLeaderElector } from './leader-elector.ts';
 import type { Lease } from './lease-record.ts';
-import { createLogger } from './logger.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

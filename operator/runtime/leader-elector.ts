@@ -2,7 +2,7 @@
 import { Counter, Gauge } from 'prom-client';
 import { isNotFound, type KubernetesApi, KubernetesError, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { UserError } from '../../env/errors.ts';
-import { createSharedAborter, pause } from './backoff.ts';
+import { createSharedAborter, pause } from '../../env/service/waiting.ts';
 import type { LeaderElector, OperatorContext } from './contract.ts';
 import { heldBy, holderOf, type Lease, mayTake, type ObservedLease, observe, released } from './lease-record.ts';
 import { perRegistry } from './metrics.ts';

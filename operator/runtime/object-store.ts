@@ -1,6 +1,7 @@
 /** The objects of one type as last seen, by namespace and name, and who wants to know of changes. */
+import type { Logger } from '../../env/service/logger.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
-import type { ChangeKind, Logger } from './contract.ts';
+import type { ChangeKind } from './contract.ts';
 
 export type ChangeListener<T> = (kind: ChangeKind, object: T, previous: T | undefined) => void;
 

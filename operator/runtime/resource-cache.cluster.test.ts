@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi
 import { resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { connectKubernetes } from '../../env/cluster/kubernetes-client.ts';
 import { type ControlPlane, startControlPlane } from '../../env/lab/control-plane.ts';
-import { createLogger } from './logger.ts';
+import { createLogger } from '../../env/service/logger.ts';
 import { startRelay } from './relay.fixture.ts';
 import { type ConfigMap, resourceCacheContract } from './resource-cache.contract.ts';
 import { createResourceCache } from './resource-cache.ts';

@@ -2,9 +2,9 @@
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type KubernetesApi, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
+import { createLogger } from '../../env/service/logger.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
 import type { ResourceCache } from './contract.ts';
-import { createLogger } from './logger.ts';
 import { createResourceCache } from './resource-cache.ts';
 
 export interface ConfigMap extends StoredObject {

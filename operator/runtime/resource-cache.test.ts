@@ -2,7 +2,7 @@ import { Registry } from 'prom-client';
 import { describe, expect, test, vi } from 'vitest';
 import { KubernetesError, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { createMemoryKubernetes } from '../../env/cluster/memory-kubernetes.fixture.ts';
-import { createLogger } from './logger.ts';
+import { createLogger } from '../../env/service/logger.ts';
 import { type ConfigMap, resourceCacheContract } from './resource-cache.contract.ts';
 import { createResourceCache } from './resource-cache.ts';
 

@@ -4,9 +4,11 @@
  */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { type KubernetesApi, KubernetesError, type ResourceType } from '../../env/cluster/kubernetes-api.ts';
+import type { Logger } from '../../env/service/logger.ts';
+import { pause } from '../../env/service/waiting.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
-import { type Backoff, backoffMilliseconds, pause } from './backoff.ts';
-import type { Logger, ResourceCache } from './contract.ts';
+import { type Backoff, backoffMilliseconds } from './backoff.ts';
+import type { ResourceCache } from './contract.ts';
 import { perRegistry } from './metrics.ts';
 import { createObjectStore, type ObjectStore } from './object-store.ts';
 

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { KubernetesError } from '../../env/cluster/kubernetes-api.ts';
+import { createLogger } from '../../env/service/logger.ts';
 import { type ReconcileResult, TerminalError } from './contract.ts';
-import { createLogger } from './logger.ts';
 import { createWorkQueue, type WorkQueueOptions } from './work-queue.ts';
 
 beforeEach(() => {

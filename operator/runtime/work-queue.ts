@@ -1,7 +1,8 @@
 /** Keys to reconcile: at once or later, one at a time per key, with back-off after failures. */
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { KubernetesError } from '../../env/cluster/kubernetes-api.ts';
-import { aborted, type Backoff, backoffMilliseconds, createSharedAborter } from './backoff.ts';
+import { aborted, createSharedAborter } from '../../env/service/waiting.ts';
+import { type Backoff, backoffMilliseconds } from './backoff.ts';
 import { type OperatorContext, type Reconcile, TerminalError, type WorkQueue } from './contract.ts';
 import { perRegistry } from './metrics.ts';
 

@@ -2,11 +2,11 @@ import { Registry } from 'prom-client';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { type KubernetesApi, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { connectKubernetes } from '../../env/cluster/kubernetes-client.ts';
+import { createLogger } from '../../env/service/logger.ts';
+import { setCondition } from '../../policies/resources/conditions.ts';
 import type { Condition, CustomResource, StoredObject } from '../../policies/resources/resource.ts';
 import { describeCluster } from '../../test/cluster.ts';
-import { setCondition } from './conditions.ts';
 import { createEventRecorder } from './event-recorder.ts';
-import { createLogger } from './logger.ts';
 import { createStatusWriter } from './status-writer.ts';
 
 interface Status {

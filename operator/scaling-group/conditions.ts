@@ -1,7 +1,7 @@
 /** The conditions of a ScalingGroup; their messages are for people: what is wrong, where, what to do. */
+import { setCondition } from '../../policies/resources/conditions.ts';
 import type { Condition } from '../../policies/resources/resource.ts';
 import type { MemberStatus, ScalingGroupSpec } from '../../policies/resources/scaling-group.ts';
-import { setCondition } from '../runtime/conditions.ts';
 import type { GroupPlan } from './plan.ts';
 
 export interface Finding {

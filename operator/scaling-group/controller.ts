@@ -1,8 +1,9 @@
 /** The ScalingGroup controller: what makes a group be looked at, and the reconcile that then runs. */
 import PQueue from 'p-queue';
+import type { Runnable } from '../../env/service/run-all.ts';
 import type { StoredObject, TargetRef } from '../../policies/resources/resource.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
-import type { OperatorContext, ResourceCache, Runnable, WorkQueue } from '../runtime/contract.ts';
+import type { OperatorContext, ResourceCache, WorkQueue } from '../runtime/contract.ts';
 import { createWorkQueue } from '../runtime/work-queue.ts';
 import { autoscalerTarget } from '../workloads/autoscaler-targets.ts';
 import type {

@@ -1,5 +1,6 @@
 /** `duoloop experiment scaling-time`: how long groups of several sizes take to scale, on the current cluster. */
 import { z } from 'zod';
+import { clusterConnection, clusterFields, clusterOptions } from '../../env/cluster/command-options.ts';
 import { defineCommand } from '../../env/command.ts';
 import { writeFileWhole } from '../../env/files.ts';
 
@@ -27,7 +28,7 @@ export const command = defineCommand({
     { flags: '--latency-ms <n>', description: 'added to every request of the controller, for a cluster farther away' },
     { flags: '--image <name>', description: 'what the members run' },
     { flags: '--timeout-seconds <n>', description: 'for each scaling' },
-    { flags: '--kubeconfig <file>', description: 'cluster (KUBECONFIG, ~/.kube/config)' },
+    ...clusterOptions,
     { flags: '--out <file>', description: 'CSV, a row a repetition' },
     { flags: '--html <file>', description: 'chart and table' },
     { flags: '--json', description: 'print the summary as JSON' },
@@ -39,20 +40,20 @@ export const command = defineCommand({
     latencyMs: z.coerce.number().min(0).max(10_000).default(0),
     image: z.string().min(1).default('registry.k8s.io/pause:3.10'),
     timeoutSeconds: z.coerce.number().int().min(1).max(3600).default(120),
-    kubeconfig: z.string().optional(),
+    ...clusterFields,
     out: z.string().optional(),
     html: z.string().optional(),
     json: z.boolean().default(false),
   }),
-  async run({ sizes, repetitions, latencyMs, image, timeoutSeconds, kubeconfig, out, html, json }, context) {
+  async run({ sizes, repetitions, latencyMs, image, timeoutSeconds, out, html, json, ...cluster }, context) {
     const [{ connectKubernetes }, { createLogger }, { measureScalingTimes }, results] = await Promise.all([
       import('../../env/cluster/kubernetes-client.ts'),
-      import('../runtime/logger.ts'),
+      import('../../env/service/logger.ts'),
       import('./scaling-time.ts'),
       import('./scaling-time-results.ts'),
     ]);
     const { default: Table } = await import('cli-table3');
-    const api = await connectKubernetes({ kubeconfigFiles: kubeconfig === undefined ? undefined : [kubeconfig] });
+    const api = await connectKubernetes(clusterConnection(cluster));
     context.log(`${api.server}: ${sizes.length} sizes, at once and one after another, ${repetitions} times each`);
     const samples = await measureScalingTimes({
       api,

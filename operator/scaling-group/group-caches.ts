@@ -1,11 +1,13 @@
 /** The caches of workloads and what scales them: all that the ScalingGroup controller reads. */
 import type { Registry } from 'prom-client';
 import { type KubernetesApi, type ResourceType, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
+import type { Logger } from '../../env/service/logger.ts';
+import type { Runnable } from '../../env/service/run-all.ts';
+import { runAll } from '../../env/service/run-all.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
-import type { Logger, ResourceCache, Runnable } from '../runtime/contract.ts';
+import type { ResourceCache } from '../runtime/contract.ts';
 import { createResourceCache } from '../runtime/resource-cache.ts';
-import { runAll } from '../runtime/run-all.ts';
 import {
   type AutoscalerObject,
   type DeploymentObject,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { connectKubernetes } from '../../env/cluster/kubernetes-client.ts';
+import { createLogger } from '../../env/service/logger.ts';
 import { describeCluster } from '../../test/cluster.ts';
-import { createLogger } from '../runtime/logger.ts';
 import { measureScalingTimes, type ScalingTimeOptions } from './scaling-time.ts';
 
 describeCluster('the scaling-time experiment', (cluster) => {

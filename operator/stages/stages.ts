@@ -2,20 +2,14 @@
  * The Distributed topology: a loop as six small operators that talk by writing each other's resources. Each stage is ours
  * unless its `managedBy` names another controller; then the message waits until that one writes the next resource.
  */
+import type { Runnable } from '../../env/service/run-all.ts';
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
 import type { StageKind } from '../../policies/resources/stages.ts';
 import { toTimestamp } from '../../policies/resources/timestamp.ts';
 import type { DecisionExecutor, LoopTable, StagePublisher } from '../closed-loop/contract.ts';
 import type { RankDeliberation } from '../deliberative-loop/contract.ts';
-import type {
-  OperatorContext,
-  Reconcile,
-  ReconcileResult,
-  ResourceCache,
-  Runnable,
-  WorkQueue,
-} from '../runtime/contract.ts';
+import type { OperatorContext, Reconcile, ReconcileResult, ResourceCache, WorkQueue } from '../runtime/contract.ts';
 import type { Workloads } from '../workloads/contract.ts';
 import { createDeliberativeStages } from './deliberative-stages.ts';
 import { createViewLoop } from './loop-view.ts';

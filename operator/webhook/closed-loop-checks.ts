@@ -1,11 +1,11 @@
 /** What of a ClosedLoop only other objects or a parser can tell. Pure. */
 import { UserError } from '../../env/errors.ts';
+import { selects } from '../../policies/deliberation/selection.ts';
 import { checkPromql } from '../../policies/promql/check-promql.ts';
 import { doubtAboutPromql } from '../../policies/promql/one-series.ts';
+import { byAge } from '../../policies/resources/age.ts';
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import { parseQueryTemplate, renderQuery } from '../closed-loop/sources/query-template.ts';
-import { selects } from '../deliberative-loop/selection.ts';
-import { byAge } from '../workloads/age.ts';
 import { targetKey } from '../workloads/target-key.ts';
 import { guardrailConflict } from './guardrail-conflict.ts';
 import { createFindings, describeRef, type Findings, ownedMessage, type World } from './world.ts';

@@ -1,7 +1,7 @@
 /** What of a DeliberativeLoop only other objects can tell. Pure. */
+import { selectClosedLoops, selects } from '../../policies/deliberation/selection.ts';
+import { creationTimestampOf } from '../../policies/resources/age.ts';
 import type { DeliberativeLoop } from '../../policies/resources/deliberative-loop.ts';
-import { selectClosedLoops, selects } from '../deliberative-loop/selection.ts';
-import { creationTimestampOf } from '../workloads/age.ts';
 import { guardrailConflict } from './guardrail-conflict.ts';
 import { createFindings, type Findings, type World } from './world.ts';
 

@@ -1,9 +1,9 @@
 /** The HTTPS endpoint that the API server asks. Answers even when a check fails: then the write passes with a warning. */
 import type { Server } from 'node:https';
 import fastify, { type FastifyInstance } from 'fastify';
+import type { Logger } from '../../env/service/logger.ts';
 import type { TargetRef } from '../../policies/resources/resource.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
-import type { Logger } from '../runtime/contract.ts';
 import type { Workloads } from '../workloads/contract.ts';
 import { memberRefs } from '../workloads/group-members.ts';
 import { targetKey } from '../workloads/target-key.ts';

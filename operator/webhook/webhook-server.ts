@@ -3,10 +3,11 @@
 import type { Server } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import type { Runnable } from '../../env/service/run-all.ts';
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import type { DeliberativeLoop } from '../../policies/resources/deliberative-loop.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
-import type { OperatorContext, ResourceCache, Runnable } from '../runtime/contract.ts';
+import type { OperatorContext, ResourceCache } from '../runtime/contract.ts';
 import type { Workloads } from '../workloads/contract.ts';
 import { createCertificateSecret } from './certificate-secret.ts';
 import { expiryOf, type WebhookCertificates } from './certificates.ts';

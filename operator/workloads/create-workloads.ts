@@ -1,8 +1,8 @@
 /** Workloads read from caches and scaled through the scale subresource. */
 import { isNotFound, KubernetesError, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
+import { byAge } from '../../policies/resources/age.ts';
 import type { StoredObject, TargetRef } from '../../policies/resources/resource.ts';
 import { fieldManager, type OperatorContext, type ResourceCache } from '../runtime/contract.ts';
-import { byAge } from './age.ts';
 import { createAutoscalerTargets } from './autoscaler-targets.ts';
 import { createCachedKinds, type WorkloadCaches } from './cached-kinds.ts';
 import type { AutoscalerObject } from './cached-objects.ts';

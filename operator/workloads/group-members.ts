@@ -1,9 +1,9 @@
 /** Which ScalingGroups a workload is a member of, kept up to date by the cache's changes instead of searched. */
 
+import { byAge } from '../../policies/resources/age.ts';
 import type { TargetRef } from '../../policies/resources/resource.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
 import type { ResourceCache } from '../runtime/contract.ts';
-import { byAge } from './age.ts';
 import { targetKey } from './target-key.ts';
 
 type Labels = Readonly<Record<string, string>>;

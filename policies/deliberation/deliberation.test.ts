@@ -174,7 +174,9 @@ describe('histories', () => {
       steady.decide([view], at(second));
       loads.push({ second, load: view.measurement?.load ?? Number.NaN });
     }
-    restarted.remember('shop/a', loads);
+    // What cannot be meant is left out, as it is when it is measured.
+    const impossible = { second: 2700, load: 1e30 };
+    restarted.remember('shop/a', [...loads.slice(0, 180), impossible, ...loads.slice(180)]);
     const [{ observation: expected }] = steady.decide([healthy('shop/a', second)], at(second));
     const [{ observation: found }] = restarted.decide([healthy('shop/a', second)], at(second));
     const names = steady.observationNames.map((name, i) => [name, i] as const);

@@ -15,7 +15,7 @@ import { idleP95 } from './idle-application.ts';
 import { trainedWeights } from './live-reward.ts';
 import type { LoopBlock, LoopMemory } from './loop-block.ts';
 import { createLoopObserver, type PastLoad } from './loop-observer.ts';
-import { createMeasurementCheck, type Finding } from './measurement-check.ts';
+import { createMeasurementCheck, type Finding, largestBelievableLoad } from './measurement-check.ts';
 import { createModelCheck, type ModelCheck } from './model-check.ts';
 import { metricDifference, weightFinding } from './policy-fit.ts';
 import { makeProposal } from './proposal.ts';
@@ -99,9 +99,11 @@ export function createDeliberation(
   const names = observer.featureNames;
   const width = names.length;
   checkCheckpointFits(checkpoint, names, heads, origin);
+  const largestCapacity = model.capacities[model.capacities.length - 1];
+  const largestLoad = largestBelievableLoad(app, largestCapacity);
   const checkMeasurement = createMeasurementCheck({
     app,
-    largestCapacity: model.capacities[model.capacities.length - 1],
+    largestCapacity,
     metricNames,
     staleAfterSeconds,
   });
@@ -186,7 +188,13 @@ export function createDeliberation(
     intervalSeconds,
     historySeconds,
     refusal,
-    remember: observer.remember,
+    remember(key, loads) {
+      // What is not believed when it is measured must not come back as history: its peaks and levels would last for hours.
+      observer.remember(
+        key,
+        loads.filter(({ load }) => load <= largestLoad),
+      );
+    },
     forget(key) {
       observer.blocks.forget(key);
       comparison?.forget(key);

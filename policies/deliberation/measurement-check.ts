@@ -38,12 +38,17 @@ const p95Margin = 10;
 const idleLoadOfNominal = 0.01;
 const shownLines = 3;
 
+/** Requests/s; more cannot be meant. */
+export function largestBelievableLoad(app: AppModel, largestCapacity: number): number {
+  return (
+    loadMargin * Math.max(trainedLoadOfNominal * app.nominalLoad, trainedCapacityFactor * finiteOr0(largestCapacity))
+  );
+}
+
 export function createMeasurementCheck(options: MeasurementCheckOptions): MeasurementCheck {
   const { app, metricNames, staleAfterSeconds } = options;
   const { services, maxGroupSize } = app;
-  const largestLoad =
-    loadMargin *
-    Math.max(trainedLoadOfNominal * app.nominalLoad, trainedCapacityFactor * finiteOr0(options.largestCapacity));
+  const largestLoad = largestBelievableLoad(app, options.largestCapacity);
   const timeoutMilliseconds =
     app.serving.kind === 'queueing' ? app.serving.timeoutSeconds * 1000 : noPodP95Milliseconds;
   const largestP95 = p95Margin * Math.max(timeoutMilliseconds, app.slaP95Milliseconds);

@@ -41,23 +41,26 @@ export function checkpointOfConfigMap({ metadata, data, binaryData }: ConfigMap)
   });
 }
 
-export interface ConfigMapTarget {
+export interface ConfigMapName {
   readonly namespace: string;
   readonly name: string;
-  readonly fieldManager: string;
+}
+
+/** As it is applied. @throws UserError `CONFIG_MAP_SIZE` */
+export function checkpointConfigMap(checkpoint: Checkpoint, { namespace, name }: ConfigMapName): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace },
+    ...configMapContent(checkpoint, `${namespace}/${name}`),
+  };
 }
 
 /** Makes or replaces it by server-side apply. @throws UserError `CONFIG_MAP_SIZE`; KubernetesError */
 export async function writeCheckpointConfigMap(
   api: KubernetesApi,
   checkpoint: Checkpoint,
-  { namespace, name, fieldManager }: ConfigMapTarget,
+  { fieldManager, ...target }: ConfigMapName & { readonly fieldManager: string },
 ): Promise<void> {
-  const object = {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name, namespace },
-    ...configMapContent(checkpoint, `${namespace}/${name}`),
-  };
-  await api.apply(resourceTypes.configMap, object, { fieldManager });
+  await api.apply(resourceTypes.configMap, checkpointConfigMap(checkpoint, target), { fieldManager });
 }

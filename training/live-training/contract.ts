@@ -1,6 +1,8 @@
 /** A cluster as something to train on: an environment whose step takes a decision interval of real time. */
+import type { LoadHistory, LoadRequest } from '../../env/cluster/live/load-history.ts';
 import type { ActionHead } from '../../env/contract.ts';
 import type { LoopView } from '../../policies/deliberation/contract.ts';
+import type { ModelClock } from '../../policies/deliberation/model-clock.ts';
 import type { DeliberativeLoopSpec, Proposal } from '../../policies/resources/deliberative-loop.ts';
 
 /** What a look at the cluster tells. */
@@ -19,6 +21,8 @@ export interface LiveWorld {
    * @throws UserError `LIVE_MODE`, `LIVE_AGENT` when it may not act here any more
    */
   look(signal: AbortSignal): Promise<Sight>;
+  /** The load of the closed loops before now, by their keys; those of which nothing is known are left out. @throws PrometheusError */
+  past(request: LoadRequest, signal: AbortSignal): ReturnType<LoadHistory['read']>;
   /**
    * Renews the claim and shows the proposals to the operator.
    * @throws UserError `LIVE_AGENT` when somebody else has claimed it
@@ -65,12 +69,9 @@ export interface LiveEnv {
   outcome(): LiveOutcome;
 }
 
-export interface LiveClock {
+export interface LiveClock extends ModelClock {
   /** Unix seconds. */
   readonly now: () => number;
   /** Resolves after the time. @throws the signal's reason when aborted */
   readonly pause: (milliseconds: number, signal: AbortSignal) => Promise<void>;
-  /** Seconds of the application per real second, and the Unix second at which its clock was 0. */
-  readonly timeScale: number;
-  readonly epochSecond: number;
 }

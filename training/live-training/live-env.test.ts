@@ -21,7 +21,8 @@ const signal = new AbortController().signal;
 function scene() {
   const proposed: (readonly Proposal[])[] = [];
   const sizes = [5, 6];
-  const failing = { look: false, propose: false };
+  const failing = { look: false, propose: false, past: false };
+  const remembered: unknown[] = [];
   const time = { second: 1000 };
   const world: LiveWorld = {
     keys,
@@ -38,6 +39,11 @@ function scene() {
       if (failing.propose) throw unreachable;
       proposed.push(proposals);
     },
+    async past({ fromSecond, toSecond, stepSeconds }) {
+      if (failing.past) throw unreachable;
+      expect({ fromSecond, toSecond, stepSeconds }).toEqual({ fromSecond: 454, toSecond: 994, stepSeconds: 6 });
+      return new Map([['shop/a', [{ unixSecond: 994, load: 70 }]]]);
+    },
     release: async () => {},
   };
   let look = 0;
@@ -45,6 +51,8 @@ function scene() {
   const deliberation = {
     observationNames: ['look'],
     intervalSeconds: 60,
+    historySeconds: 5400,
+    remember: (key: string, loads: unknown) => remembered.push([key, loads]),
     decide(views: readonly LoopView[]) {
       look++;
       return views.map(
@@ -78,7 +86,7 @@ function scene() {
     confidences: Float32Array.of(0.5, 0.5),
     values: new Float32Array(2),
   });
-  return { env, act, proposed, failing, time, abstaining, lines, sizes };
+  return { env, act, proposed, failing, time, abstaining, lines, sizes, remembered };
 }
 const up4 = setPointMoves.indexOf(4);
 
@@ -108,6 +116,16 @@ describe('a step on live closed loops', () => {
     on.abstaining.clear();
     await on.env.step(on.act(up4, up4), signal);
     expect(on.lines).toEqual(['shop/b: not decided on: no load', 'shop/b: decided on again']);
+  });
+
+  it('is told the load of the past by the application’s clock, and begins without where there is none to be had', async () => {
+    const on = scene();
+    await on.env.first(signal);
+    expect(on.remembered).toEqual([['shop/a', [{ second: 9940, load: 70 }]]]);
+    const off = scene();
+    off.failing.past = true;
+    expect((await off.env.first(signal)).usable).toEqual(Uint8Array.of(1, 1));
+    expect(off.lines).toEqual(['begun without the load of the past: connect ECONNREFUSED']);
   });
 
   it('has a gap while the API server is gone, and learns nothing from what was not carried out', async () => {

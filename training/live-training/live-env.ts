@@ -4,8 +4,10 @@ import { KubernetesError } from '../../env/cluster/kubernetes-api.ts';
 import { actionHeads } from '../../env/deliberative-action.ts';
 import type { LoopView } from '../../policies/deliberation/contract.ts';
 import type { LiveDeliberation } from '../../policies/deliberation/deliberation.ts';
+import { guardedSize } from '../../policies/deliberation/guarded-size.ts';
+import { deliberationTime } from '../../policies/deliberation/model-clock.ts';
+import { pastLoadRequest, pastLoads } from '../../policies/deliberation/past-load.ts';
 import { makeProposal } from '../../policies/deliberation/proposal.ts';
-import { clampTo } from '../../policies/reactive/targets.ts';
 import type { Proposal } from '../../policies/resources/deliberative-loop.ts';
 import type { LiveActions, LiveClock, LiveEnv, LiveStep, LiveWorld, Sight } from './contract.ts';
 
@@ -47,9 +49,10 @@ export function createLiveEnv(options: LiveEnvOptions): LiveEnv {
     }
     sight = seen;
     const unixSecond = clock.now();
-    const second = (unixSecond - clock.epochSecond) * clock.timeScale;
     const views = sight.views.filter((view) => view !== undefined);
-    const decisions = new Map(deliberation.decide(views, { second, unixSecond }).map((each) => [each.key, each]));
+    const decisions = new Map(
+      deliberation.decide(views, deliberationTime(clock, unixSecond)).map((each) => [each.key, each]),
+    );
     for (const [lane, key] of keys.entries()) {
       const decision = decisions.get(key);
       const isUsable = decision !== undefined && decision.abstention === undefined;
@@ -60,6 +63,17 @@ export function createLiveEnv(options: LiveEnvOptions): LiveEnv {
       tell(key, decision === undefined ? 'it is gone or cannot be read' : (decision.abstention?.message ?? ''));
     }
     return current;
+  }
+
+  /** What was there before is worth knowing, but nothing to fail for. */
+  async function rememberPast(signal: AbortSignal): Promise<void> {
+    try {
+      const found = await world.past(pastLoadRequest(deliberation, clock, clock.now()), signal);
+      for (const [key, samples] of found) deliberation.remember(key, pastLoads(samples, clock));
+    } catch (error) {
+      signal.throwIfAborted();
+      log(`begun without the load of the past: ${(error as Error).message}`);
+    }
   }
 
   /** Undefined while the API server does not answer: that passes. */
@@ -86,7 +100,7 @@ export function createLiveEnv(options: LiveEnvOptions): LiveEnv {
       const [raise, move] = choices.subarray(lane * heads.length);
       const choice = { raise, move, confidence: confidences[lane], value: values[lane] };
       const context = { metricNames, maxGroupSize: app.maxGroupSize, unixSecond, hpaWouldBe: undefined };
-      return [withinGuardrails(makeProposal(view, choice, context), view, guardrails)];
+      return [guarded(makeProposal(view, choice, context), view, guardrails)];
     });
   }
 
@@ -95,6 +109,7 @@ export function createLiveEnv(options: LiveEnvOptions): LiveEnv {
     observationNames: deliberation.observationNames,
     actionHeads: heads,
     async first(signal) {
+      await rememberPast(signal);
       const step = await observe(signal);
       dueSecond = clock.now();
       return step;
@@ -126,19 +141,8 @@ export function createLiveEnv(options: LiveEnvOptions): LiveEnv {
   };
 }
 
-/** As the operator clamps in Bounded: bounds first, then the step; it checks again. */
-export function withinGuardrails(
-  proposal: Proposal,
-  { spec, groupSize }: Pick<LoopView, 'spec' | 'groupSize'>,
-  guardrails: Sight['guardrails'],
-): Proposal {
+/** Within the guardrails of mode Bounded, which live training needs; the operator checks again. */
+function guarded(proposal: Proposal, view: LoopView, guardrails: Sight['guardrails']): Proposal {
   if (proposal.setPoint === undefined) return proposal;
-  const minimum = Math.max(spec.behavior.minReplicas, guardrails.minReplicas ?? 0);
-  const maximum = Math.max(
-    minimum,
-    Math.min(spec.behavior.maxReplicas, guardrails.maxReplicas ?? Number.POSITIVE_INFINITY),
-  );
-  const within = clampTo(proposal.setPoint, minimum, maximum);
-  const { maxStep } = guardrails;
-  return { ...proposal, setPoint: Math.max(0, clampTo(within, groupSize - maxStep, groupSize + maxStep)) };
+  return { ...proposal, setPoint: guardedSize(proposal.setPoint, view, { guardrails, mode: 'Bounded' }) };
 }

@@ -103,6 +103,7 @@ describeCluster('training on live closed loops', () => {
     stop.abort();
     await watching;
     expect(finished).toBe(true);
+    expect(lines.join('\n')).not.toContain('without the load of the past');
 
     const times = [...proposals.keys()].map((time) => Date.parse(time) / 1000);
     const spanSeconds = Math.max(...times) - Math.min(...times);

@@ -1,8 +1,16 @@
 /** The world of live training: a DeliberativeLoop and its closed loops by the API server, measurements by Prometheus. */
 import { isNotFound, type KubernetesApi, KubernetesError, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
+import type { LoadHistory } from '../../env/cluster/live/load-history.ts';
 import { UserError } from '../../env/errors.ts';
-import type { MetricsSource, ObservedSystem, SystemMeasurement } from '../../env/ports.ts';
-import type { LoopView } from '../../policies/deliberation/contract.ts';
+import type { MetricsSource } from '../../env/ports.ts';
+import { type SeenClaim, seeClaim, standingOf } from '../../policies/deliberation/claim.ts';
+import {
+  groupNameOf,
+  loopView,
+  type ObservedLoop,
+  observedSystem,
+} from '../../policies/deliberation/observed-system.ts';
+import { selectClosedLoops } from '../../policies/deliberation/selection.ts';
 import { type ClosedLoop, type ClosedLoopSpec, closedLoopSpecSchema } from '../../policies/resources/closed-loop.ts';
 import {
   type DeliberativeLoop,
@@ -11,13 +19,18 @@ import {
   type Proposal,
 } from '../../policies/resources/deliberative-loop.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
+import { fromTimestamp, toTimestamp } from '../../policies/resources/timestamp.ts';
 import type { LiveWorld, Sight } from './contract.ts';
 
 export const fieldManager = 'duoloop-train-live';
-/** An agent that has not renewed its claim for so many intervals has given it up. */
-const staleAfterIntervals = 3;
 /** The operator writes to the same object when it takes in what is proposed. */
 const maxAttempts = 5;
+
+/** What the queries of a DeliberativeLoop tell. */
+export interface LiveSource {
+  readonly metrics: MetricsSource;
+  readonly history: LoadHistory;
+}
 
 export interface LiveWorldOptions {
   readonly api: KubernetesApi;
@@ -30,7 +43,7 @@ export interface LiveWorldOptions {
   readonly services: readonly string[];
   /** Undefined, or why a closed loop cannot be trained on with this policy. */
   readonly refusal: (spec: ClosedLoopSpec) => string | undefined;
-  readonly createSource: (observation: DeliberativeLoopSpec['observation']) => MetricsSource;
+  readonly createSource: (observation: DeliberativeLoopSpec['observation']) => LiveSource;
   /** Unix seconds. */
   readonly now: () => number;
   readonly log: (line: string) => void;
@@ -44,6 +57,17 @@ export async function openLiveWorld(options: LiveWorldOptions): Promise<LiveWorl
   const { api, namespace, deliberativeLoop, identity, now, log } = options;
   const type = resourceTypes.deliberativeLoop;
 
+  let seen: SeenClaim | undefined;
+  function refuseForeignClaim({ metadata, status }: DeliberativeLoop, { intervalSeconds }: DeliberativeLoopSpec): void {
+    seen = seeClaim(seen, status?.agent, now());
+    if (seen === undefined || standingOf(seen, identity, intervalSeconds, now()) !== 'foreign') return;
+    const ageSeconds = now() - fromTimestamp(seen.claim.renewTime);
+    throw new UserError(
+      'LIVE_AGENT',
+      `DeliberativeLoop ${metadata.name} is served by ${seen.claim.identity}, last seen ${Math.round(ageSeconds)} s ago; stop that agent, or let it watch other namespaces, while this trains`,
+    );
+  }
+
   async function readLoop(signal?: AbortSignal) {
     const object = await api.get<DeliberativeLoop>(type, namespace, deliberativeLoop, { signal }).catch((error) => {
       if (!isNotFound(error)) throw error;
@@ -51,11 +75,11 @@ export async function openLiveWorld(options: LiveWorldOptions): Promise<LiveWorl
     });
     const spec = deliberativeLoopSpecSchema.parse(object.spec);
     refuseMode(deliberativeLoop, spec);
-    refuseForeignClaim(object, spec, identity, now());
+    refuseForeignClaim(object, spec);
     return { object, spec };
   }
 
-  async function readTargets(signal?: AbortSignal) {
+  async function readTargets(signal?: AbortSignal): Promise<Targets> {
     const [loops, groups] = await Promise.all([
       api.list<ClosedLoop>(resourceTypes.closedLoop, { namespace, signal }),
       api.list<ScalingGroup>(resourceTypes.scalingGroup, { namespace, signal }),
@@ -66,9 +90,9 @@ export async function openLiveWorld(options: LiveWorldOptions): Promise<LiveWorl
     };
   }
 
-  const { spec } = await readLoop();
+  const { object: deliberative, spec } = await readLoop();
   const first = await readTargets();
-  const names = selectedNames(spec.closedLoops, first.loops, deliberativeLoop);
+  const names = selectedNames(deliberative, spec, [...first.loops.values()]);
   for (const name of names) {
     const message = options.refusal(closedLoopSpecSchema.parse(first.loops.get(name)?.spec));
     if (message !== undefined) throw new UserError('LIVE_METRICS', `ClosedLoop ${namespace}/${name}: ${message}`);
@@ -76,23 +100,28 @@ export async function openLiveWorld(options: LiveWorldOptions): Promise<LiveWorl
   const source = options.createSource(spec.observation);
   const keyOf = (name: string) => `${namespace}/${name}`;
 
+  /** In the order of the names; undefined for one that is gone or cannot be read. */
+  function readAll({ loops, groups }: Targets): (ReadLoop | undefined)[] {
+    return names.map((name) => {
+      const object = loops.get(name);
+      const parsed = closedLoopSpecSchema.safeParse(object?.spec);
+      if (object === undefined || !parsed.success) return undefined;
+      return { key: keyOf(name), object, spec: parsed.data, group: groups.get(groupNameOf(parsed.data) ?? '') };
+    });
+  }
+
+  function systemsOf(loops: readonly (ReadLoop | undefined)[], { observation }: DeliberativeLoopSpec) {
+    return loops
+      .filter((loop) => loop !== undefined)
+      .map((loop) => observedSystem(loop, loop.group, options.services, observation.services ?? {}));
+  }
+
   return {
     keys: names.map(keyOf),
     async look(signal): Promise<Sight> {
       const [{ spec: latest }, targets] = await Promise.all([readLoop(signal), readTargets(signal)]);
-      const read = names.map((name) => {
-        const object = targets.loops.get(name);
-        const parsed = closedLoopSpecSchema.safeParse(object?.spec);
-        if (object === undefined || !parsed.success) return undefined;
-        const group =
-          parsed.data.targetRef.kind === 'ScalingGroup' ? targets.groups.get(parsed.data.targetRef.name) : undefined;
-        return { key: keyOf(name), object, spec: parsed.data, group };
-      });
-      const known = read.filter((loop) => loop !== undefined);
-      const systems = known.map((loop) =>
-        systemOf(loop, namespace, options.services, latest.observation.services ?? {}),
-      );
-      const measurements = await source.measure(systems, signal).catch((error: Error) => {
+      const read = readAll(targets);
+      const measurements = await source.metrics.measure(systemsOf(read, latest), signal).catch((error: Error) => {
         signal.throwIfAborted();
         log(`nothing was measured: ${error.message}`);
         return [];
@@ -100,14 +129,15 @@ export async function openLiveWorld(options: LiveWorldOptions): Promise<LiveWorl
       const byKey = new Map(measurements.map((measurement) => [measurement.key, measurement]));
       return {
         guardrails: latest.guardrails,
-        views: read.map((loop) => loop && viewOf(loop, byKey.get(loop.key))),
+        views: read.map((loop) => loop && loopView(loop, loop.group, byKey.get(loop.key))),
       };
     },
+    past: (request, signal) => source.history.read(systemsOf(readAll(first), spec), request, signal),
     async propose(proposals, signal) {
       for (let attempt = 1; ; attempt++) {
         const { object } = await readLoop(signal);
         const { resourceVersion } = object.metadata;
-        const renewTime = new Date(now() * 1000).toISOString();
+        const renewTime = toTimestamp(now());
         const status = { proposals, policy: options.policy, agent: { identity, renewTime } };
         try {
           await writeStatus(options, status, resourceVersion, signal);
@@ -127,10 +157,12 @@ export async function openLiveWorld(options: LiveWorldOptions): Promise<LiveWorl
   };
 }
 
-interface ReadLoop {
-  readonly key: string;
-  readonly object: ClosedLoop;
-  readonly spec: ClosedLoopSpec;
+interface Targets {
+  readonly loops: ReadonlyMap<string, ClosedLoop>;
+  readonly groups: ReadonlyMap<string, ScalingGroup>;
+}
+
+interface ReadLoop extends ObservedLoop {
   readonly group: ScalingGroup | undefined;
 }
 
@@ -154,61 +186,17 @@ function refuseMode(name: string, { mode }: DeliberativeLoopSpec): void {
   );
 }
 
-function refuseForeignClaim(
-  { metadata, status }: DeliberativeLoop,
-  { intervalSeconds }: DeliberativeLoopSpec,
-  identity: string,
-  unixSecond: number,
-): void {
-  const claim = status?.agent;
-  if (claim === undefined || claim.identity === identity) return;
-  const ageSeconds = unixSecond - Date.parse(claim.renewTime) / 1000;
-  if (ageSeconds >= staleAfterIntervals * intervalSeconds) return;
-  throw new UserError(
-    'LIVE_AGENT',
-    `DeliberativeLoop ${metadata.name} is served by ${claim.identity}, last seen ${Math.round(ageSeconds)} s ago; stop that agent, or let it watch other namespaces, while this trains`,
-  );
-}
-
+/** Those that its selector takes in. */
 function selectedNames(
-  { names, matchLabels = {} }: DeliberativeLoopSpec['closedLoops'],
-  loops: ReadonlyMap<string, ClosedLoop>,
-  deliberativeLoop: string,
-): string[] {
-  const wanted = Object.entries(matchLabels);
-  const selected = [...loops.values()]
-    .filter(({ metadata: { name, labels } }) =>
-      names ? names.includes(name) : wanted.every(([key, value]) => labels?.[key] === value),
-    )
-    .map(({ metadata }) => metadata.name)
-    .sort();
-  const absent = names?.filter((name) => !loops.has(name)) ?? [];
+  { metadata }: DeliberativeLoop,
+  spec: DeliberativeLoopSpec,
+  closedLoops: readonly ClosedLoop[],
+): readonly string[] {
+  const { closedLoops: selected, absent } = selectClosedLoops({ metadata, spec }, [], closedLoops);
   if (selected.length > 0 && absent.length === 0) return selected;
   const what = absent.length > 0 ? `ClosedLoop ${absent.join(', ')}, which is not there` : 'no ClosedLoop';
   throw new UserError(
     'LIVE_LOOP',
-    `DeliberativeLoop ${deliberativeLoop} selects ${what}: make it, or change spec.closedLoops`,
+    `DeliberativeLoop ${metadata.name} selects ${what}: make it, or change spec.closedLoops`,
   );
-}
-
-/** As the agent does: services are workloads of the same name unless mapped; a single one is what the loop scales. */
-function systemOf(
-  { key, spec, group }: ReadLoop,
-  namespace: string,
-  services: readonly string[],
-  workloadOfService: Readonly<Record<string, string>>,
-): ObservedSystem {
-  const members = group?.spec.members ?? [];
-  const target = spec.targetRef.kind === 'ScalingGroup' ? members[0]?.targetRef.name : spec.targetRef.name;
-  const only = services.length === 1 ? target : undefined;
-  return { key, namespace, workloads: services.map((service) => workloadOfService[service] ?? only ?? service) };
-}
-
-function viewOf({ key, object, spec, group }: ReadLoop, measurement: SystemMeasurement | undefined): LoopView {
-  const desired = measurement?.desired[0] ?? -1;
-  const groupSize =
-    spec.targetRef.kind === 'ScalingGroup'
-      ? (group?.spec.replicas ?? Number.NaN)
-      : (object.status?.replicas ?? (desired >= 0 ? desired : Number.NaN));
-  return { key, spec, status: object.status, groupSize, measurement };
 }

@@ -1,13 +1,14 @@
 /** `duoloop train --env live` as a user sees it: what it needs, what it tells, and what it leaves. */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { clusterConnection } from '../../env/cluster/command-options.ts';
+import { connectPrometheus } from '../../env/cluster/connect-prometheus.ts';
 import { connectKubernetes } from '../../env/cluster/kubernetes-client.ts';
+import { createLoadHistory } from '../../env/cluster/live/load-history.ts';
 import { createMetricsSource } from '../../env/cluster/live/metrics-source.ts';
 import { presetQueries } from '../../env/cluster/live/presets.ts';
-import { createPrometheusClient } from '../../env/cluster/prometheus.ts';
 import type { CommandContext } from '../../env/command.ts';
 import { UserError } from '../../env/errors.ts';
 import { refuseExistingFolder } from '../../env/files.ts';
@@ -19,6 +20,7 @@ import {
 } from '../../policies/actor-critic/checkpoint.ts';
 import { loadTensorBackend } from '../../policies/actor-critic/tensor-backend.ts';
 import { createDeliberation } from '../../policies/deliberation/deliberation.ts';
+import { staleAfterRealSeconds } from '../../policies/deliberation/model-clock.ts';
 import { createMetricsWriter } from '../report/metrics-writer.ts';
 import type { TrainInput } from '../train-command.ts';
 import { askedOptions } from '../train-input.ts';
@@ -27,9 +29,6 @@ import { createLiveEnv } from './live-env.ts';
 import { parseLiveOptions } from './live-options.ts';
 import { type LiveProgress, trainOnline } from './live-train.ts';
 import { openLiveWorld } from './live-world.ts';
-
-/** Measurements that are older are not decided on, seconds of the application; but never less than the second in real ones. */
-const staleAfter = { modelSeconds: 120, leastSeconds: 5 };
 
 /** @throws UserError for what is missing, and where it may not act */
 export async function runLiveTraining(
@@ -43,7 +42,7 @@ export async function runLiveTraining(
   const options = parseLiveOptions(await askedOptions(input), resume.document);
   const { tf } = await loadTensorBackend({ log: context.log });
   const app = await checkpointApp(resume.document, folder);
-  const staleAfterSeconds = Math.max(staleAfter.leastSeconds, staleAfter.modelSeconds / timeScale);
+  const staleAfterSeconds = staleAfterRealSeconds({ timeScale });
   const deliberation = createDeliberation(resume, app, { origin: folder, timeScale, staleAfterSeconds });
   const clock: LiveClock = {
     now: () => Date.now() / 1000,
@@ -52,16 +51,10 @@ export async function runLiveTraining(
     epochSecond: input.epoch,
   };
   const api = await connectKubernetes({
-    ...(input.kubeconfig !== undefined && { kubeconfigFiles: [input.kubeconfig] }),
-    context: input.context,
+    ...clusterConnection(input),
     userAgent: 'duoloop-train',
   });
-  const tokenFile = input.prometheusTokenFile;
-  const prometheus = createPrometheusClient({
-    url,
-    // Tokens of service accounts are renewed in their file.
-    ...(tokenFile !== undefined && { bearerToken: async () => (await readFile(tokenFile, 'utf8')).trim() }),
-  });
+  const prometheus = await connectPrometheus({ url, tokenFile: input.prometheusTokenFile });
   const world = await openLiveWorld({
     api,
     namespace,
@@ -70,14 +63,14 @@ export async function runLiveTraining(
     policy: { name: `live training from ${resume.document.app.name}`, sha256: resume.document.weights.sha256 },
     services: deliberation.services,
     refusal: deliberation.refusal,
-    createSource: ({ preset = input.preset, queries }) =>
-      createMetricsSource({
-        prometheus,
-        queries: presetQueries(preset, queries),
-        presetName: preset,
-        rateWindowSeconds: input.rateWindow,
-        now: clock.now,
-      }),
+    createSource: ({ preset = input.preset, queries: overrides }) => {
+      const queries = presetQueries(preset, overrides);
+      const rateWindowSeconds = input.rateWindow;
+      return {
+        metrics: createMetricsSource({ prometheus, queries, presetName: preset, rateWindowSeconds, now: clock.now }),
+        history: createLoadHistory({ prometheus, requestsPerSecond: queries.requestsPerSecond, rateWindowSeconds }),
+      };
+    },
     now: clock.now,
     log: context.log,
   });

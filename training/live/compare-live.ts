@@ -1,37 +1,34 @@
 /** The options of `duoloop compare --live`, and what it does. */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { AppModel } from '../../env/apps/app-model.ts';
-import { durationSchema } from '../../env/calibration/prometheus-options.ts';
-import { metricPresets } from '../../env/cluster/live/metric-queries.ts';
+import {
+  durationSchema,
+  namedPresets,
+  presetOption,
+  prometheusFields,
+  prometheusOptions,
+  rateWindowOption,
+} from '../../env/cluster/command-options.ts';
+import { connectPrometheus } from '../../env/cluster/connect-prometheus.ts';
 import { presetQueries } from '../../env/cluster/live/presets.ts';
-import { createPrometheusClient, PrometheusError } from '../../env/cluster/prometheus.ts';
+import { PrometheusError } from '../../env/cluster/prometheus.ts';
 import type { CommandContext, CommandOption } from '../../env/command.ts';
 import { UserError } from '../../env/errors.ts';
 import { escapeHtml } from '../../env/report/page.ts';
 import { compareFromPrometheus, type LiveContestant } from './prometheus-comparison.ts';
 import { prepareLiveReport, writeLiveReport } from './write-live-report.ts';
 
-const presets = metricPresets.filter((preset) => preset !== 'custom');
-
 export const liveOptions: readonly CommandOption[] = [
   {
     flags: '--live',
     description: 'compares namespaces of a cluster that serve the application side by side, instead of simulating',
   },
-  { flags: '--prometheus <url>', description: 'with --live: where the measurements are' },
-  { flags: '--prometheus-token-file <file>', description: 'with --live: file with the bearer token for it' },
+  ...prometheusOptions('only with --live'),
   { flags: '--namespaces <policy=namespace...>', description: 'with --live: what to call each, and where it is' },
   { flags: '--range <duration>', description: 'with --live: how far back, such as 2h or 7d (default: 2h)' },
   { flags: '--step <duration>', description: 'with --live: between two moments (default: 15s)' },
-  {
-    flags: '--rate-window <duration>',
-    description: 'with --live: window of rates and quantiles (default: four steps)',
-  },
-  {
-    flags: '--preset <name>',
-    description: `with --live: whose request metrics: ${presets.join(', ')} (default: istio)`,
-  },
+  rateWindowOption('only with --live (default: four steps)'),
+  presetOption(namedPresets, 'only with --live (default: istio)'),
 ];
 
 const contestant = z.string().transform((text, context): LiveContestant => {
@@ -43,13 +40,12 @@ const contestant = z.string().transform((text, context): LiveContestant => {
 
 export const liveFields = {
   live: z.boolean().default(false),
-  prometheus: z.url({ protocol: /^https?$/ }).optional(),
-  prometheusTokenFile: z.string().optional(),
+  ...prometheusFields,
   namespaces: z.array(contestant).min(1).optional(),
   range: durationSchema.optional(),
   step: durationSchema.optional(),
   rateWindow: durationSchema.optional(),
-  preset: z.enum(presets).optional(),
+  preset: z.enum(namedPresets).optional(),
 };
 
 type LiveFields = z.infer<z.ZodObject<typeof liveFields>>;
@@ -91,7 +87,7 @@ export async function compareLive(app: AppModel, input: LiveFields & Output, con
     const { rows, series, remarks } = await compareFromPrometheus({
       app,
       contestants,
-      prometheus: createPrometheusClient({ url, timeoutSeconds: 120, bearerToken: await tokenOf(input) }),
+      prometheus: await connectPrometheus({ url, timeoutSeconds: 120, tokenFile: input.prometheusTokenFile }),
       queries: presetQueries(preset),
       fromSecond: toSecond - range,
       toSecond,
@@ -105,15 +101,6 @@ export async function compareLive(app: AppModel, input: LiveFields & Output, con
   } catch (error) {
     if (!(error instanceof PrometheusError)) throw error;
     throw new UserError('live.prometheus', `--prometheus ${url}: ${error.message}`, { cause: error });
-  }
-}
-
-async function tokenOf({ prometheusTokenFile: file }: LiveFields): Promise<string | undefined> {
-  if (file === undefined) return undefined;
-  try {
-    return (await readFile(file, 'utf8')).trim();
-  } catch (cause) {
-    throw new UserError('TOKEN_UNREADABLE', `--prometheus-token-file ${file}: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -2,7 +2,6 @@
 import type { AppModel } from '../../env/apps/app-model.ts';
 import type { resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { closedLoopQueries } from '../../env/cluster/live/closed-loop-queries.ts';
-import { type Checkpoint, encodeFloats } from '../../policies/actor-critic/checkpoint.ts';
 import type { LoopSpec } from '../../policies/reactive/loop-spec.ts';
 import {
   type DeliberationForApp,
@@ -10,8 +9,11 @@ import {
   manifestsOf,
   wholeSeconds,
 } from '../../policies/resources/loops-for-app.ts';
+import { checkpointConfigMap } from '../export/config-map.ts';
 import type { Contestant } from './contestants.ts';
 import { hpaObjects } from './hpa-objects.ts';
+
+const configMapName = 'checkpoint';
 
 export interface ContestantObjectsOptions {
   readonly app: AppModel;
@@ -44,11 +46,10 @@ function objectsOf({ namespace, scaler }: Contestant, options: ContestantObjects
       return loopObjects(namespace, scaler.loop, options);
     case 'two-loop': {
       const { document } = scaler.checkpoint;
-      const configMap = checkpointConfigMap(scaler.checkpoint, namespace);
       return [
-        { type: 'configMap', object: configMap },
+        { type: 'configMap', object: checkpointConfigMap(scaler.checkpoint, { namespace, name: configMapName }) },
         ...loopObjects(namespace, document.loop, options, {
-          checkpoint: { configMap: { name: configMap.metadata.name }, sha256: document.weights.sha256 },
+          checkpoint: { configMap: { name: configMapName }, sha256: document.weights.sha256 },
           intervalSeconds: document.intervalSeconds,
           observation: { preset: 'istio' },
         }),
@@ -72,16 +73,6 @@ function loopObjects(
     DeliberativeLoop: 'deliberativeLoop',
   } as const;
   return manifestsOf(loops).map((object) => ({ type: types[(object as { kind: keyof typeof types }).kind], object }));
-}
-
-function checkpointConfigMap({ document, parameters }: Checkpoint, namespace: string) {
-  return {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'checkpoint', namespace },
-    data: { 'checkpoint.json': JSON.stringify(document) },
-    binaryData: { 'weights.bin': encodeFloats(parameters).toString('base64') },
-  };
 }
 
 /** Real seconds between two ticks of the contestant's loops; 1 for an HPA, whose moments nobody sets. */

@@ -1,15 +1,15 @@
 /** What a live comparison says beyond a simulated one: the gap to the simulator and the recovery from a drop, as HTML and text. */
 
-import { escapeHtml, renderTable } from '../../env/report/page.ts';
-import type { CapacityChange } from '../../env/simulator/capacity.ts';
-import type { ComparisonRow, ComparisonSeries } from '../comparison.ts';
 import {
   formatDecimal,
   formatDuration,
   formatShort,
   formatSigned,
   formatThreeDigits,
-} from '../report/number-format.ts';
+} from '../../env/report/number-format.ts';
+import { escapeHtml, renderTable } from '../../env/report/page.ts';
+import type { CapacityChange } from '../../env/simulator/capacity.ts';
+import type { ComparisonRow, ComparisonSeries } from '../comparison.ts';
 import { displayNames, groupInOrder, spreadOf } from '../report/policy-summary.ts';
 import { drawTable } from '../report/text-table.ts';
 import { type Recovery, recoveriesOf } from './recovery.ts';

@@ -18,6 +18,7 @@ it('is the simulator itself where the lab keeps life’s own times', async () =>
     coldStartSeconds: app.coldStartSeconds,
     horizontalPodAutoscaler: { ...same, syncPeriodSeconds: 15 },
     prometheus: same,
+    agentLeadTicks: 0,
   };
   for (const contestant of contestants) {
     const { row, series } = await predict(contestant, {

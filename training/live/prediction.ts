@@ -42,11 +42,13 @@ export async function predict(contestant: Contestant, options: PredictionOptions
   const policy = simulatedPolicy(contestant, options);
   const measurement = contestant.scaler.kind === 'hpa' ? timing.horizontalPodAutoscaler : timing.prometheus;
   const { newestLagTicks, oldestLagTicks, windowTicks } = measurement;
+  // The agent looks a little before the tick at which its proposals are in force.
+  const leadTicks = contestant.scaler.kind === 'two-loop' ? timing.agentLeadTicks : 0;
   const comparisons = [];
   for (let lagTicks = newestLagTicks; lagTicks <= oldestLagTicks; lagTicks++) {
     const parameters = {
       coldStartSeconds: timing.coldStartSeconds,
-      metricLagSeconds: lagTicks * defaultTickSeconds,
+      metricLagSeconds: (lagTicks + leadTicks) * defaultTickSeconds,
       metricAveragingSeconds: windowTicks * defaultTickSeconds,
       metricNoise: noise / Math.sqrt(windowTicks),
     };
@@ -59,7 +61,7 @@ export async function predict(contestant: Contestant, options: PredictionOptions
 }
 
 /** The contestant's policy with its periods as the lab's whole seconds leave them. */
-function simulatedPolicy({ policy, scaler }: Contestant, { speed, timing }: PredictionOptions): Policy {
+function simulatedPolicy({ policy, scaler }: Contestant, { app, speed, timing }: PredictionOptions): Policy {
   const name = `${policy}${simulatorSuffix}`;
   const description = `${policy} with the timing of the lab`;
   switch (scaler.kind) {
@@ -77,9 +79,14 @@ function simulatedPolicy({ policy, scaler }: Contestant, { speed, timing }: Pred
         loop: roundedLoop(checkpoint.document.loop, speed),
         intervalSeconds: wholeSeconds(checkpoint.document.intervalSeconds, speed) * speed,
       };
-      const live = { ...checkpoint, document };
-      // The agent decides just before a tick of the loops, as it does here.
-      return { ...checkpointPolicy({ name, origin: policy, checkpoint: live }), description };
+      const twoLoops = checkpointPolicy({ name, origin: policy, checkpoint: { ...checkpoint, document } });
+      // Of delays the agent tells the policy what its checkpoint was trained for.
+      const { coldStartSeconds, metricLagSeconds } = document.app.model ?? app;
+      return {
+        ...twoLoops,
+        description,
+        createController: (context) => twoLoops.createController({ ...context, coldStartSeconds, metricLagSeconds }),
+      };
     }
   }
 }

@@ -1,11 +1,11 @@
 /** The page that shows how policies did on the same traffic. */
 import { UserError } from '../../env/errors.ts';
 import { type PolicyStyle, renderChart } from '../../env/report/chart-svg.ts';
+import { formatDecimal, formatPercent, formatShort, formatThreeDigits } from '../../env/report/number-format.ts';
 import { escapeHtml, renderFacts, renderFigure, renderPage, renderTable } from '../../env/report/page.ts';
 import type { ComparisonReport, ComparisonRow, ComparisonSeries } from '../comparison.ts';
 import { costChart, isOracle } from './cost-chart.ts';
 import { headlineOf, recipeLabel } from './headline.ts';
-import { formatDecimal, formatPercent, formatShort, formatThreeDigits } from './number-format.ts';
 import { assignStyles } from './policy-styles.ts';
 import {
   displayNames,

@@ -1,10 +1,10 @@
 /** The chart of cost against violations: a point per policy, a line per swept baseline. */
 
 import { axisStyle, type Chart, chartColors, type PolicyStyle } from '../../env/report/chart-svg.ts';
+import { formatDecimal, formatPercent, formatShort, niceStep } from '../../env/report/number-format.ts';
 import type { Frontier } from '../comparison.ts';
 import { recipeLabel } from './headline.ts';
 import { type LabelledPoint, type Placement, placeLabels } from './label-placement.ts';
-import { formatDecimal, formatPercent, formatShort, niceStep } from './number-format.ts';
 import { displayNames, type PolicySummary, recipeOf, summarizeSeeds } from './policy-summary.ts';
 
 const width = 1080;

@@ -1,6 +1,6 @@
 /** What the policy does over load and group size, as a heat map. */
 import { axisStyle, type Chart, chartColors } from '../../env/report/chart-svg.ts';
-import { formatShort, formatSigned } from './number-format.ts';
+import { formatShort, formatSigned } from '../../env/report/number-format.ts';
 
 const width = 1080;
 const left = 66;

@@ -1,6 +1,6 @@
 /** The one sentence at the top of a comparison. */
+import { formatDecimal, formatPercent } from '../../env/report/number-format.ts';
 import type { ComparisonReport, Frontier } from '../comparison.ts';
-import { formatDecimal, formatPercent } from './number-format.ts';
 import { displayNames, type PolicySummary, summarizePolicies, summarizeSeeds } from './policy-summary.ts';
 
 interface Standing {

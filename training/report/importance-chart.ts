@@ -1,8 +1,8 @@
 /** Which observations matter: bars of permutation importance with their spread. */
 
 import { axisStyle, type Chart, chartColors } from '../../env/report/chart-svg.ts';
+import { formatDecimal, formatShort, niceStep } from '../../env/report/number-format.ts';
 import type { ObservationImportance } from '../inspection.ts';
-import { formatDecimal, formatShort, niceStep } from './number-format.ts';
 
 const width = 1080;
 const left = 230;

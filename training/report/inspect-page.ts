@@ -1,10 +1,6 @@
 /** The page that shows what a checkpoint is, what it does and what it is worth. */
 
 import { renderChart } from '../../env/report/chart-svg.ts';
-import { escapeHtml, renderFacts, renderFigure, renderPage, renderTable } from '../../env/report/page.ts';
-import { type CheckpointDifference, checkInspection, type EvaluationRow, type Inspection } from '../inspection.ts';
-import { decisionMapChart } from './decision-map-chart.ts';
-import { byImportance, importanceBars, importanceChart } from './importance-chart.ts';
 import {
   formatCount,
   formatDecimal,
@@ -12,7 +8,11 @@ import {
   formatShort,
   formatSigned,
   formatThreeDigits,
-} from './number-format.ts';
+} from '../../env/report/number-format.ts';
+import { escapeHtml, renderFacts, renderFigure, renderPage, renderTable } from '../../env/report/page.ts';
+import { type CheckpointDifference, checkInspection, type EvaluationRow, type Inspection } from '../inspection.ts';
+import { decisionMapChart } from './decision-map-chart.ts';
+import { byImportance, importanceBars, importanceChart } from './importance-chart.ts';
 import { displayNames } from './policy-summary.ts';
 import { trainingChart } from './training-chart.ts';
 

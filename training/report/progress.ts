@@ -1,7 +1,7 @@
 /** Progress of long work on stderr: a bar in a terminal, a plain line now and then elsewhere. */
 import { performance } from 'node:perf_hooks';
 import { Presets, SingleBar } from 'cli-progress';
-import { formatCount, formatDuration } from './number-format.ts';
+import { formatCount, formatDuration } from '../../env/report/number-format.ts';
 
 export interface ProgressOptions {
   title: string;

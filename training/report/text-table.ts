@@ -1,10 +1,5 @@
 /** Reports for the terminal: at most 100 columns, without colours, so that they survive a pipe. */
 import Table from 'cli-table3';
-import type { ComparisonRow } from '../comparison.ts';
-import { type CheckpointDifference, checkInspection, type EvaluationRow, type Inspection } from '../inspection.ts';
-import { recipeLabel } from './headline.ts';
-import { byImportance } from './importance-chart.ts';
-import { inspectionHeadline } from './inspect-page.ts';
 import {
   formatCount,
   formatDecimal,
@@ -13,7 +8,12 @@ import {
   formatShort,
   formatSigned,
   formatThreeDigits,
-} from './number-format.ts';
+} from '../../env/report/number-format.ts';
+import type { ComparisonRow } from '../comparison.ts';
+import { type CheckpointDifference, checkInspection, type EvaluationRow, type Inspection } from '../inspection.ts';
+import { recipeLabel } from './headline.ts';
+import { byImportance } from './importance-chart.ts';
+import { inspectionHeadline } from './inspect-page.ts';
 import { displayNames, groupInOrder, type Spread, summarizePolicies, summarizeSeeds } from './policy-summary.ts';
 
 /** Longer names are cut in the middle: both ends tell checkpoints apart. */

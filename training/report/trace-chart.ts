@@ -1,8 +1,14 @@
 /** One trace: load, replicas of every policy and p95 of every policy, stacked over one time axis. */
 
 import { axisStyle, type Chart, chartColors, type PolicyStyle } from '../../env/report/chart-svg.ts';
+import {
+  formatDecimal,
+  formatPercent,
+  formatShort,
+  formatThreeDigits,
+  niceCeiling,
+} from '../../env/report/number-format.ts';
 import type { ComparisonRow, ComparisonSeries } from '../comparison.ts';
-import { formatDecimal, formatPercent, formatShort, formatThreeDigits, niceCeiling } from './number-format.ts';
 import { loadSeries, p95RangeOf, p95Series, replicaSeries, timeScale } from './trace-series.ts';
 
 const width = 1080;

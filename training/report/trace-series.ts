@@ -1,9 +1,9 @@
 /** The lines of a trace's panels: load, replicas and p95, thinned to what can be seen. */
 
 import { chartColors } from '../../env/report/chart-svg.ts';
+import { niceCeiling } from '../../env/report/number-format.ts';
 import type { ComparisonSeries } from '../comparison.ts';
 import { keepChanges, keepExtremes, stretchesAbove } from './decimation.ts';
-import { niceCeiling } from './number-format.ts';
 
 /** Two pixels of the plot each: finer cannot be seen. */
 const buckets = 424;

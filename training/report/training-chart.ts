@@ -1,8 +1,8 @@
 /** How training went: one small panel per figure, all against environment steps. */
 
 import { axisStyle, type Chart, chartColors } from '../../env/report/chart-svg.ts';
+import { formatCount, formatDuration, formatPercent, formatShort, niceStep } from '../../env/report/number-format.ts';
 import type { Inspection, TrainingCurvePoint, ValidationPoint } from '../inspection.ts';
-import { formatCount, formatDuration, formatPercent, formatShort, niceStep } from './number-format.ts';
 
 const width = 1080;
 const columns = 2;

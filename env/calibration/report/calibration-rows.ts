@@ -1,8 +1,8 @@
 /** What a calibration found, as rows of text: the same in the terminal and on the page. */
+import { formatDuration, formatPercent, formatShort } from '../../report/number-format.ts';
 import type { Calibration } from '../calibrate.ts';
 import type { MeasuredFit } from '../fit-measured.ts';
 import type { QueueingFit } from '../fit-queueing.ts';
-import { durationText, estimateText, percentText, shortNumber } from './number-text.ts';
 
 export interface TextTable {
   readonly head: readonly string[];
@@ -14,25 +14,25 @@ export function factRows({ app, trace, startUp, delay }: Calibration): [string, 
   const [low, high] = [rps.reduce((a, b) => Math.min(a, b)), rps.reduce((a, b) => Math.max(a, b))];
   const filled = trace.filled.reduce((sum, { fromSecond, toSecond }) => sum + toSecond - fromSecond, 0);
   return [
-    ['SLA', `p95 ≤ ${shortNumber(app.slaP95Milliseconds)} ms`],
+    ['SLA', `p95 ≤ ${formatShort(app.slaP95Milliseconds)} ms`],
     ['group', `${app.minGroupSize} to ${app.maxGroupSize}`],
     [
       'start-up',
       startUp.seconds.length > 0
-        ? `${shortNumber(startUp.coldStartSeconds)} s; seen: median ${shortNumber(startUp.medianSeconds)} s, p90 ${shortNumber(startUp.p90Seconds)} s of ${startUp.seconds.length} pods`
-        : `${shortNumber(startUp.coldStartSeconds)} s (${startUp.origin})`,
+        ? `${formatShort(startUp.coldStartSeconds)} s; seen: median ${formatShort(startUp.medianSeconds)} s, p90 ${formatShort(startUp.p90Seconds)} s of ${startUp.seconds.length} pods`
+        : `${formatShort(startUp.coldStartSeconds)} s (${startUp.origin})`,
     ],
     [
       'metrics',
-      `lag ${shortNumber(delay.lagSeconds)} s, averaged over ${shortNumber(delay.averagingSeconds)} s (${delay.statement})`,
+      `lag ${formatShort(delay.lagSeconds)} s, averaged over ${formatShort(delay.averagingSeconds)} s (${delay.statement})`,
     ],
     [
       'trace',
       [
-        `${durationText(seconds[seconds.length - 1])}, ${shortNumber(low)} to ${shortNumber(high)} requests/s`,
+        `${formatDuration(seconds[seconds.length - 1])}, ${formatShort(low)} to ${formatShort(high)} requests/s`,
         trace.startSecondOfDay === 0 ? 'from midnight UTC' : 'not from midnight UTC',
         ...(trace.seamSecond === undefined ? [] : [`what was before midnight follows at second ${trace.seamSecond}`]),
-        ...(filled > 0 ? [`${durationText(filled)} interpolated`] : []),
+        ...(filled > 0 ? [`${formatDuration(filled)} interpolated`] : []),
       ].join('; '),
     ],
   ];
@@ -46,7 +46,7 @@ export function curveRows({ curves, completed }: MeasuredFit): TextTable {
     rows: completed.curves.map(({ curve, origin }) => {
       const own = fitted.get(curve.replicas);
       if (own === undefined)
-        return [String(curve.replicas), origins[origin], '–', rangeText(curve.load), '–', '–', '–', '–', '–'];
+        return [String(curve.replicas), origins[origin], '—', rangeText(curve.load), '—', '—', '—', '—', '—'];
       const { samples, points, scatterPercent } = own;
       return [
         String(curve.replicas),
@@ -55,15 +55,15 @@ export function curveRows({ curves, completed }: MeasuredFit): TextTable {
         rangeText(points.map(({ load }) => load)),
         String(points.length),
         String(points.filter(({ trusted }) => trusted).length),
-        percentText(scatterPercent.p95Milliseconds),
-        percentText(scatterPercent.cpuPercent),
-        percentText(scatterPercent.memory),
+        formatPercent(scatterPercent.p95Milliseconds, 1),
+        formatPercent(scatterPercent.cpuPercent, 1),
+        formatPercent(scatterPercent.memory, 1),
       ];
     }),
   };
 }
 
-const rangeText = (loads: readonly number[]) => `${shortNumber(loads[0])} – ${shortNumber(loads[loads.length - 1])}`;
+const rangeText = (loads: readonly number[]) => `${formatShort(loads[0])} – ${formatShort(loads[loads.length - 1])}`;
 
 export function serviceRows({ services, shape, serving }: QueueingFit): TextTable {
   return {
@@ -74,13 +74,18 @@ export function serviceRows({ services, shape, serving }: QueueingFit): TextTabl
       return [
         service.name,
         minReplicas === maxReplicas ? String(minReplicas) : `${minReplicas}–${maxReplicas}`,
-        shortNumber(ratio),
-        shortNumber(service.visitsPerRequest),
+        formatShort(ratio),
+        formatShort(service.visitsPerRequest),
         estimateText(service.demand.cpuMilliseconds),
-        latency === undefined ? '–' : shortNumber(serving.demands[i].fixedMilliseconds),
-        latency === undefined ? '–' : shortNumber(serving.demands[i].squaredVariation),
-        memory === undefined ? '–' : percentText(memory.memoryIdlePercent),
+        latency === undefined ? '—' : formatShort(serving.demands[i].fixedMilliseconds),
+        latency === undefined ? '—' : formatShort(serving.demands[i].squaredVariation),
+        memory === undefined ? '—' : formatPercent(memory.memoryIdlePercent, 1),
       ];
     }),
   };
+}
+
+/** Such as `4.97 (4.95 to 4.99)`. */
+function estimateText({ value, low, high }: { value: number; low: number; high: number }): string {
+  return `${formatShort(value)} (${formatShort(low)} to ${formatShort(high)})`;
 }

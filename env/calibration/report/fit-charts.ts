@@ -1,9 +1,9 @@
 /** Charts of a calibration: what was measured, the curve through it, and its 95 % band. */
 import { axisStyle, type Chart, chartColors, policyStyle } from '../../report/chart-svg.ts';
+import { formatShort } from '../../report/number-format.ts';
 import type { Calibration } from '../calibrate.ts';
 import type { FittedCurve, Quantity } from '../fit-curve.ts';
 import type { QueueingFit } from '../fit-queueing.ts';
-import { shortNumber } from './number-text.ts';
 
 const width = 1080;
 const mostDots = 600;
@@ -168,14 +168,14 @@ export function startUpChart({ startUp }: Calibration): Chart {
   return {
     id: 'start-up',
     title: 'Start-up of pods',
-    description: `Histogram of the start-up times of ${seconds.length} pods: median ${shortNumber(startUp.medianSeconds)} s, p90 ${shortNumber(startUp.p90Seconds)} s.`,
+    description: `Histogram of the start-up times of ${seconds.length} pods: median ${formatShort(startUp.medianSeconds)} s, p90 ${formatShort(startUp.p90Seconds)} s.`,
     width,
     height: 220,
     option: {
       grid: { left: 60, right: 20, top: 14, height: 150 },
       xAxis: axisStyle({
         type: 'category',
-        data: counts.map((_, bin) => `${shortNumber((bin * high) / bins)}–${shortNumber(((bin + 1) * high) / bins)}`),
+        data: counts.map((_, bin) => `${formatShort((bin * high) / bins)}–${formatShort(((bin + 1) * high) / bins)}`),
         name: 'seconds from creation until ready',
         nameLocation: 'middle',
         nameGap: 26,

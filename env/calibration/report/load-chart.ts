@@ -1,7 +1,7 @@
 /** The extracted trace over time, with what is interpolated and where its parts meet. */
 import { axisStyle, type Chart, chartColors, policyStyle } from '../../report/chart-svg.ts';
+import { formatDuration } from '../../report/number-format.ts';
 import type { ExtractedTrace } from '../extract-trace.ts';
-import { durationText } from './number-text.ts';
 
 const buckets = 900;
 
@@ -12,7 +12,7 @@ export function loadChart({ trace, filled, seamSecond }: ExtractedTrace): Chart 
   return {
     id: 'load',
     title: 'Load of the trace',
-    description: `Requests/s over ${durationText(end)}; ${filled.length} stretches are interpolated.`,
+    description: `Requests/s over ${formatDuration(end)}; ${filled.length} stretches are interpolated.`,
     width: 1080,
     height: 260,
     option: {

@@ -1,11 +1,11 @@
 /**
- * The load that closed loops had before the agent knew them, so that slow features (trend, level of the last hour) mean after
- * a restart what they meant before.
+ * The load that systems had before somebody began to observe them: what slow features (trend, level of the last hour) need.
  */
-import { workloadKey } from '../../env/cluster/live/measurement-join.ts';
-import { chunkSystems, renderLiveQuery } from '../../env/cluster/live/query-text.ts';
-import { type PrometheusClient, PrometheusError } from '../../env/cluster/prometheus.ts';
-import type { ObservedSystem } from '../../env/ports.ts';
+
+import type { ObservedSystem } from '../../ports.ts';
+import { type PrometheusClient, PrometheusError } from '../prometheus.ts';
+import { workloadKey } from './measurement-join.ts';
+import { chunkSystems, renderLiveQuery } from './query-text.ts';
 
 export interface LoadRequest {
   /** Unix seconds. */

@@ -1,7 +1,8 @@
 /** What of the cluster a closed loop's measurements are of, and how large its target is. Pure. */
 import type { ObservedSystem, SystemMeasurement } from '../../env/ports.ts';
-import type { ClosedLoop, ClosedLoopSpec } from '../../policies/resources/closed-loop.ts';
-import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
+import type { ClosedLoop, ClosedLoopSpec } from '../resources/closed-loop.ts';
+import type { ScalingGroup } from '../resources/scaling-group.ts';
+import type { LoopView } from './contract.ts';
 
 export interface ObservedLoop {
   readonly key: string;
@@ -37,11 +38,22 @@ export function groupNameOf({ targetRef }: ClosedLoopSpec): string | undefined {
   return targetRef.kind === 'ScalingGroup' ? targetRef.name : undefined;
 }
 
+/** The closed loop as it is decided on; its group size is NaN when nobody knows it. */
+export function loopView(
+  loop: ObservedLoop,
+  group: ScalingGroup | undefined,
+  measurement: SystemMeasurement | undefined,
+): LoopView {
+  const { key, object, spec } = loop;
+  const groupSize = groupSizeOf(loop, group, measurement) ?? Number.NaN;
+  return { key, spec, status: object.status, groupSize, measurement };
+}
+
 /**
  * Wanted size of the target now: a group says it itself; of a workload the operator has seen it last, and kube-state-metrics
  * knows it where no operator runs. Undefined when nobody knows.
  */
-export function groupSizeOf(
+function groupSizeOf(
   { object, spec }: ObservedLoop,
   group: ScalingGroup | undefined,
   measurement: SystemMeasurement | undefined,

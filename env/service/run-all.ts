@@ -1,7 +1,11 @@
 /** Long-lived parts side by side: they stop together. */
-import { KubernetesError } from '../../env/cluster/kubernetes-api.ts';
-import { createSharedAborter } from './backoff.ts';
-import type { Runnable } from './contract.ts';
+import { KubernetesError } from '../cluster/kubernetes-api.ts';
+import { createSharedAborter } from './waiting.ts';
+
+/** A long-lived part: starts nothing before `run`, settles once aborted and all its work has ended. */
+export interface Runnable {
+  run(signal: AbortSignal): Promise<void>;
+}
 
 /**
  * Runs all until `signal` is aborted or one of them fails, which stops the others. Settles when every one has; one that

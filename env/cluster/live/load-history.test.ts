@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PrometheusError, type PrometheusSeries } from '../../env/cluster/prometheus.ts';
+import { PrometheusError, type PrometheusSeries } from '../prometheus.ts';
 import { createLoadHistory } from './load-history.ts';
 
 const systems = Array.from({ length: 150 }, (_, i) => ({

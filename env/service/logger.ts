@@ -2,6 +2,8 @@
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import { z } from 'zod';
 
+export type { Logger };
+
 export const logLevelSchema = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']);
 export type LogLevel = z.infer<typeof logLevelSchema>;
 

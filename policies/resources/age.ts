@@ -1,5 +1,5 @@
 /** Who was there first: of two objects that want the same, the older one has it. */
-import type { ObjectMeta } from '../../policies/resources/resource.ts';
+import type { ObjectMeta } from './resource.ts';
 
 interface Aged {
   readonly metadata: Pick<ObjectMeta, 'name' | 'creationTimestamp'>;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { toTimestamp } from '../clock.ts';
+import { toTimestamp } from '../resources/timestamp.ts';
 import { seeClaim, standingOf } from './claim.ts';
 
 const claimOf = (identity: string, second: number) => ({ identity, renewTime: toTimestamp(second) });

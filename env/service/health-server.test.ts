@@ -2,11 +2,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Counter, Registry } from 'prom-client';
 import { expect, onTestFinished, test } from 'vitest';
+import { createHealthServer, type HealthServerOptions } from './health-server.ts';
 import { createLogger } from './logger.ts';
-import { createOperatorServer, type OperatorServerOptions } from './operator-server.ts';
 
-async function start(options: Partial<OperatorServerOptions> = {}) {
-  const server = createOperatorServer({
+async function start(options: Partial<HealthServerOptions> = {}) {
+  const server = createHealthServer({
     port: 0,
     metrics: new Registry(),
     logger: createLogger({ level: 'silent' }),
@@ -62,7 +62,7 @@ test('a port that is taken is the user’s to mend', async () => {
   onTestFinished(() => void other.close());
   await new Promise((resolve) => other.once('listening', resolve));
   const { port } = other.address() as AddressInfo;
-  const server = createOperatorServer({ port, metrics: new Registry(), logger: createLogger({ level: 'silent' }) });
-  await expect(server.run(new AbortController().signal)).rejects.toThrow(/choose another port/);
+  const server = createHealthServer({ port, metrics: new Registry(), logger: createLogger({ level: 'silent' }) });
+  await expect(server.run(new AbortController().signal)).rejects.toThrow(/choose another --port/);
   await expect(server.listening).rejects.toThrow(/EADDRINUSE/);
 });

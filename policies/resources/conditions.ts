@@ -1,14 +1,23 @@
 /** Conditions of a status, as the API conventions have them. */
-import type { Condition } from '../../policies/resources/resource.ts';
+import type { Condition } from './resource.ts';
 
 export type ConditionChange = Omit<Condition, 'lastTransitionTime'>;
 
 /** As long as the schema lets a message be. */
 const maxMessageLength = 32_768;
 
+/** One condition after a change; `lastTransitionTime` moves with `status` only. @param now Unix seconds */
+export function nextCondition(before: Condition | undefined, change: ConditionChange, now: number): Condition {
+  return {
+    ...change,
+    message: change.message.slice(0, maxMessageLength),
+    lastTransitionTime: before?.status === change.status ? before.lastTransitionTime : toSeconds(now),
+  };
+}
+
 /**
- * The conditions with one of them set; `lastTransitionTime` moves with `status` only. The order stays, and what has not
- * changed stays equal, so that an unchanged status is not written.
+ * The conditions with one of them set. The order stays, and what has not changed stays equal, so that an unchanged status is
+ * not written.
  * @param now Unix seconds
  */
 export function setCondition(
@@ -17,12 +26,7 @@ export function setCondition(
   now: number,
 ): Condition[] {
   const before = findCondition(conditions, change.type);
-  const isTransition = before?.status !== change.status;
-  const next: Condition = {
-    ...change,
-    message: change.message.slice(0, maxMessageLength),
-    lastTransitionTime: before && !isTransition ? before.lastTransitionTime : toSeconds(now),
-  };
+  const next = nextCondition(before, change, now);
   if (before === undefined) return [...(conditions ?? []), next];
   return (conditions ?? []).map((condition) => (condition === before ? next : condition));
 }

@@ -1,13 +1,14 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DeliberativeLoopSpec } from '../../policies/resources/deliberative-loop.ts';
-import { type Candidate, selectClosedLoops } from './selection.ts';
+import type { DeliberativeLoopSpec } from '../resources/deliberative-loop.ts';
+import { type Selecting, selectClosedLoops, selectForAll } from './selection.ts';
 
 const tuner = (
   name: string,
   born: number,
   closedLoops: DeliberativeLoopSpec['closedLoops'],
   mode: DeliberativeLoopSpec['mode'] = 'Bounded',
-): Candidate => ({
+): Selecting => ({
   metadata: { name, creationTimestamp: new Date(born * 1000).toISOString() },
   spec: { closedLoops, mode },
 });
@@ -57,5 +58,52 @@ describe('selectClosedLoops', () => {
         conflicts: [],
       });
     }
+  });
+});
+
+describe('selectForAll', () => {
+  const names = ['a', 'b', 'c', 'd'];
+  const loops = names.map((name, i) => ({ metadata: { name, labels: { half: String(i % 2) } } }));
+  const selectors = fc.oneof(
+    fc.subarray(names).map((some) => ({ names: some })),
+    fc.constantFrom('0', '1', '2').map((half) => ({ matchLabels: { half } })),
+  );
+  const tuners = fc
+    .array(fc.record({ age: fc.integer({ min: 1, max: 3 }), selector: selectors, acts: fc.boolean() }), {
+      maxLength: 6,
+    })
+    .map((drawn) =>
+      drawn.map(({ age, selector, acts }, i) => tuner(`t${i}`, age, selector, acts ? 'Bounded' : 'Recommend')),
+    );
+
+  it('has no closed loop acted on by two, and none that is selected acted on by nobody', () => {
+    fc.assert(
+      fc.property(tuners, (all) => {
+        const found = selectForAll(all, loops);
+        for (const [i, name] of names.entries()) {
+          const acting = all.filter(
+            ({ spec: { mode, closedLoops } }) =>
+              mode === 'Bounded' &&
+              (closedLoops.names?.includes(name) ?? closedLoops.matchLabels?.half === String(i % 2)),
+          );
+          const keepers = acting.filter(({ metadata }) => found.get(metadata.name)?.includes(name));
+          expect(keepers).toHaveLength(acting.length > 0 ? 1 : 0);
+          const ages = (some: Selecting[]) =>
+            some.map(({ metadata }) => `${metadata.creationTimestamp} ${metadata.name}`).sort();
+          expect(ages(keepers)[0]).toBe(ages(acting)[0]);
+        }
+      }),
+    );
+  });
+
+  it('gives each what it is given when asked about alone', () => {
+    fc.assert(
+      fc.property(tuners, (all) => {
+        const found = selectForAll(all, loops);
+        for (const self of all) {
+          expect(found.get(self.metadata.name)).toEqual(selectClosedLoops(self, all, loops).closedLoops);
+        }
+      }),
+    );
   });
 });

@@ -2,8 +2,8 @@
  * Who serves a DeliberativeLoop: the agent that wrote `status.agent` last, until it has not renewed that for three intervals.
  * Two that take over at the same moment are told apart by the resourceVersion that each write is conditional on. Pure.
  */
-import type { DeliberativeLoopStatus } from '../../policies/resources/deliberative-loop.ts';
-import { fromTimestamp } from '../clock.ts';
+import type { DeliberativeLoopStatus } from '../resources/deliberative-loop.ts';
+import { fromTimestamp } from '../resources/timestamp.ts';
 
 export type Claim = NonNullable<DeliberativeLoopStatus['agent']>;
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { KubernetesError } from '../../env/cluster/kubernetes-api.ts';
-import { aborted } from './backoff.ts';
+import { KubernetesError } from '../cluster/kubernetes-api.ts';
 import { runAll } from './run-all.ts';
+import { aborted } from './waiting.ts';
 
 test('one that fails stops the others, and is the reason once they have ended', async () => {
   const ended: string[] = [];

@@ -1,14 +1,15 @@
 /** Health, readiness and metrics over HTTP. */
 import { type FastifyInstance, fastify } from 'fastify';
 import { collectDefaultMetrics, type Registry } from 'prom-client';
-import { UserError } from '../../env/errors.ts';
-import { aborted } from './backoff.ts';
-import type { Logger, Runnable } from './contract.ts';
+import { UserError } from '../errors.ts';
+import type { Logger } from './logger.ts';
+import type { Runnable } from './run-all.ts';
+import { aborted } from './waiting.ts';
 
 /** By name: undefined when all is well, else what is wrong. */
 export type Checks = Readonly<Record<string, () => string | undefined>>;
 
-export interface OperatorServerOptions {
+export interface HealthServerOptions {
   /** Address to listen on; `::` or `0.0.0.0` for all. */
   readonly host?: string;
   /** 0 for a free one. */
@@ -23,7 +24,7 @@ export interface OperatorServerOptions {
   readonly logger: Logger;
 }
 
-export interface OperatorServer extends Runnable {
+export interface HealthServer extends Runnable {
   /** `http://host:port`, once it listens; rejects with UserError when it cannot. */
   readonly listening: Promise<string>;
 }
@@ -31,7 +32,7 @@ export interface OperatorServer extends Runnable {
 /** Scrapers keep their connections open; they must not hold up the end of the process. */
 const closeMilliseconds = 1_000;
 
-export function createOperatorServer(options: OperatorServerOptions): OperatorServer {
+export function createHealthServer(options: HealthServerOptions): HealthServer {
   const { host = '127.0.0.1', port, metrics, live = {}, ready = {}, logger } = options;
   let resolveListening: (address: string) => void = () => {};
   let rejectListening: (error: Error) => void = () => {};
@@ -61,7 +62,7 @@ export function createOperatorServer(options: OperatorServerOptions): OperatorSe
         await server.close();
         const error = new UserError(
           'PORT_UNUSABLE',
-          `cannot listen on ${host} port ${port}: ${(cause as Error).message}; choose another port or address`,
+          `cannot listen on ${host} port ${port}: ${(cause as Error).message}; choose another --port or --bind`,
           { cause },
         );
         rejectListening(error);

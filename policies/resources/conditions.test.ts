@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Condition } from '../../policies/resources/resource.ts';
 import { setCondition } from './conditions.ts';
+import type { Condition } from './resource.ts';
 
 const ready = { type: 'Ready', status: 'True', reason: 'Fine', message: 'all is well' } as const;
 
