@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { type FastifyInstance, fastify } from 'fastify';
 import { UserError } from '../../env/errors.ts';
 import type { Runnable } from '../../env/service/run-all.ts';
-import { aborted } from '../../env/service/waiting.ts';
+import { aborted, settleable } from '../../env/service/waiting.ts';
 import { isOwnHost } from './host-check.ts';
 import { type LivePage, livePage, pageUpdate } from './live-page.ts';
 import { keyOfPath } from './page-path.ts';
@@ -133,16 +133,4 @@ export function createWatchServer({ watch, host, port, allowedHosts }: WatchServ
 
 function headersOf(reply: { getHeaders(): Record<string, unknown> }): Record<string, string> {
   return Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]));
-}
-
-function settleable<T>() {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: unknown) => void = () => {};
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  // `run` rejects with the same error: whoever does not wait for the address is told there.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }

@@ -4,7 +4,7 @@ import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { UserError } from '../errors.ts';
 import type { Logger } from './logger.ts';
 import type { Runnable } from './run-all.ts';
-import { aborted } from './waiting.ts';
+import { aborted, settleable } from './waiting.ts';
 
 /** By name: undefined when all is well, else what is wrong. */
 export type Checks = Readonly<Record<string, () => string | undefined>>;
@@ -34,17 +34,11 @@ const closeMilliseconds = 1_000;
 
 export function createHealthServer(options: HealthServerOptions): HealthServer {
   const { host = '127.0.0.1', port, metrics, live = {}, ready = {}, logger } = options;
-  let resolveListening: (address: string) => void = () => {};
-  let rejectListening: (error: Error) => void = () => {};
-  const listening = new Promise<string>((resolve, reject) => {
-    resolveListening = resolve;
-    rejectListening = reject;
-  });
   // `run` rejects with the same error: whoever does not wait for the address is told there.
-  listening.catch(() => {});
+  const listening = settleable<string>();
 
   return {
-    listening,
+    listening: listening.promise,
     async run(signal) {
       const server = fastify({ forceCloseConnections: true });
       server.get('/healthz', (_request, reply) => reply.code(failing(live) ? 503 : 200).send(report(live)));
@@ -57,7 +51,7 @@ export function createHealthServer(options: HealthServerOptions): HealthServer {
       try {
         const address = await server.listen({ host, port });
         logger.info({ address }, 'serving health and metrics');
-        resolveListening(address);
+        listening.resolve(address);
       } catch (cause) {
         await server.close();
         const error = new UserError(
@@ -65,7 +59,7 @@ export function createHealthServer(options: HealthServerOptions): HealthServer {
           `cannot listen on ${host} port ${port}: ${(cause as Error).message}; choose another --port or --bind`,
           { cause },
         );
-        rejectListening(error);
+        listening.reject(error);
         throw error;
       }
       await aborted(signal);

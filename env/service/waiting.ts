@@ -32,3 +32,15 @@ export function createSharedAborter(): AbortController {
   setMaxListeners(0, aborter.signal);
   return aborter;
 }
+
+/** A promise that others settle, of a server's address for instance. Nobody has to wait for it: a rejection alone ends nothing. */
+export function settleable<T>() {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: unknown) => void = () => {};
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}

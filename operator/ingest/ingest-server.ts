@@ -6,7 +6,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { UserError } from '../../env/errors.ts';
 import type { Logger } from '../../env/service/logger.ts';
 import type { Runnable } from '../../env/service/run-all.ts';
-import { aborted } from '../../env/service/waiting.ts';
+import { aborted, settleable } from '../../env/service/waiting.ts';
 import { type IngestRoutesOptions, ingestRoutes } from './routes.ts';
 
 export interface IngestServerOptions extends IngestRoutesOptions {
@@ -99,16 +99,4 @@ function followCertificate(
   };
   watchFile(tls.certFile, { interval: checkSeconds * 1000, persistent: false }, reload);
   return () => unwatchFile(tls.certFile, reload);
-}
-
-function settleable<T>() {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: unknown) => void = () => {};
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  // `run` rejects with the same error: whoever does not wait for the address is told there.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }
