@@ -30,9 +30,9 @@ export default defineConfig({
           globalSetup: ['./test/cluster-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // After the others, and few at a time: the control plane needs processors as well.
+          // After the others. They mostly wait, and few at a time, since control planes need processors as well.
           sequence: { groupOrder: 1 },
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
     ],
