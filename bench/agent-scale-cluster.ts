@@ -6,8 +6,6 @@ import type { Checkpoint } from '../policies/actor-critic/checkpoint.ts';
 import type { ClosedLoopStatus } from '../policies/resources/closed-loop.ts';
 
 const apiVersion = 'duoloop.dev/v1alpha1';
-/** A little more often than the policy was trained to: below 10 s the agent does not spread them, and all are one round. */
-export const intervalSeconds = 9;
 const writesInFlight = 20;
 /** As many as a status holds. */
 const recentDecisions = 10;
@@ -47,7 +45,7 @@ export async function createTunedLoops(
         closedLoops: { names: workloads },
         policy: { checkpoint: { configMap: { name: 'policy' } } },
         mode: 'Bounded',
-        intervalSeconds,
+        intervalSeconds: checkpoint.document.intervalSeconds,
       },
     });
   }

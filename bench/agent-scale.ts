@@ -1,6 +1,6 @@
 /**
  * What a round of the agent costs with a thousand closed loops: the real process on a real API server and a real Prometheus,
- * all of them due at one moment and every 9 s: worse than once a minute, over which the agent spreads them.
+ * all of them due at one moment every 15 s, as trained: worse than once a minute, over which the agent spreads them.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

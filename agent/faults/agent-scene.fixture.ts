@@ -40,7 +40,9 @@ export const workload = 'frontend';
 /** Of every namespace. */
 export const loopName = 'frontend';
 
-const queries = closedLoopQueries('istio', { workloads: [workload], rateWindowSeconds });
+/** Long, so that scrapes which come late on a busy machine make no other size. */
+const loopWindowSeconds = 8;
+const queries = closedLoopQueries('istio', { workloads: [workload], rateWindowSeconds: loopWindowSeconds });
 
 export interface SeenDeployment extends StoredObject {
   readonly spec: { readonly replicas: number };

@@ -14,6 +14,7 @@ import '../../test/cluster.ts';
 import { isNotFound, resourceTypes } from '../../env/cluster/kubernetes-api.ts';
 import { createDraw, type Draw } from '../../env/random.ts';
 import { deliberativeLoopStatusSchema } from '../../policies/resources/deliberative-loop.ts';
+import { nextDueSecond } from '../rounds/schedule.ts';
 import {
   type AgentScene,
   loopName,
@@ -29,6 +30,8 @@ import { type QueryProxy, startQueryProxy } from './query-proxy.fixture.ts';
 
 const staleAfterSeconds = 2;
 const tickSeconds = 1;
+/** Of decisions. */
+const intervalSeconds = 1;
 const guardrails = { maxStep: 2, minReplicas: 2, maxReplicas: 9, staleAfterSeconds };
 /** A machine that other tests share is late now and then. */
 const slackSeconds = 1.5;
@@ -56,7 +59,7 @@ describe.skipIf(!inject('sharedCluster').available)('an agent that is killed', (
           closedLoops: { names: [loopName] },
           policy: { checkpoint: { configMap: { name: 'policy' } } },
           mode: 'Bounded',
-          intervalSeconds: 1,
+          intervalSeconds,
           guardrails,
         });
       }),
@@ -67,31 +70,32 @@ describe.skipIf(!inject('sharedCluster').available)('an agent that is killed', (
     await Promise.all(proxies.map((proxy) => proxy.close()));
   }, 60_000);
 
-  test.concurrent.for(Object.keys(lanes) as Lane[])(
-    '%s: five times, in every phase of a round',
-    { timeout: 170_000 },
-    async (lane) => {
-      const proxy = await startQueryProxy(scene.lab.prometheusUrl, queryDelayMilliseconds);
-      proxies.push(proxy);
-      const draw = createDraw(Object.keys(lanes).indexOf(lane) + 1);
-      for (const phase of phases) {
-        const agent = await scene.agent(`${lane}-${phase}`, { namespaces: [lane], prometheusUrl: proxy.url });
-        if (phase === 'start-up') await killInStartUp(agent, draw);
-        else {
-          await agent.start();
-          await setPointInForce(lane, agent.name);
-          await killIn(phase, agent, proxy, draw);
-        }
-        await expectReactiveLoopAlone(lane, Date.now() / 1000, `${lane}, killed in ${phase}`);
-      }
-      const last = await scene.agent(`${lane}-last`, { namespaces: [lane] });
-      await last.start();
-      await setPointInForce(lane, last.name);
-      await last.kill();
-      await expectDeletable(lane);
-    },
-  );
+  test('20 times, at random moments of every phase of a round', { timeout: 170_000 }, async () => {
+    await Promise.all((Object.keys(lanes) as Lane[]).map(killInEveryPhase));
+  });
 
+  async function killInEveryPhase(lane: Lane): Promise<void> {
+    const proxy = await startQueryProxy(scene.lab.prometheusUrl, queryDelayMilliseconds);
+    proxies.push(proxy);
+    const draw = createDraw(Object.keys(lanes).indexOf(lane) + 1);
+    for (const phase of phases) {
+      const agent = await scene.agent(`${lane}-${phase}`, { namespaces: [lane], prometheusUrl: proxy.url });
+      if (phase === 'start-up') await killInStartUp(agent, draw);
+      else {
+        await agent.start();
+        await setPointInForce(lane, agent.name);
+        await killIn(lane, phase, agent, proxy, draw);
+      }
+      await expectReactiveLoopAlone(lane, now(), `${lane}, killed in ${phase}`);
+    }
+    const last = await scene.agent(`${lane}-last`, { namespaces: [lane] });
+    await last.start();
+    await setPointInForce(lane, last.name);
+    await last.kill();
+    await expectDeletable(lane);
+  }
+
+  const now = () => Date.now() / 1000;
   const record = (namespace: string) => records.get(namespace) as SceneRecord;
 
   /** Until the agent of that name has moved the workload to where the reactive loop alone would not leave it. */
@@ -109,6 +113,7 @@ describe.skipIf(!inject('sharedCluster').available)('an agent that is killed', (
   }
 
   async function killIn(
+    lane: Lane,
     phase: 'list' | 'measure' | 'write' | 'idle',
     agent: DuoloopProcess,
     proxy: QueryProxy,
@@ -116,8 +121,9 @@ describe.skipIf(!inject('sharedCluster').available)('an agent that is killed', (
   ) {
     switch (phase) {
       case 'list':
-        // Rounds of one second begin with the seconds of the clock.
-        await delay(1000 - (Date.now() % 1000) + draw.uniform(0, 40));
+        await delay(
+          1000 * (nextDueSecond(`${lane}/${loopName}`, intervalSeconds, now()) - now()) + draw.uniform(0, 40),
+        );
         break;
       case 'measure':
         await proxy.asked();
@@ -147,7 +153,7 @@ describe.skipIf(!inject('sharedCluster').available)('an agent that is killed', (
 
   async function expectReactiveLoopAlone(lane: Lane, killed: number, when: string): Promise<void> {
     const deadline = killed + staleAfterSeconds + 2 * tickSeconds + slackSeconds;
-    await delay((deadline - Date.now() / 1000 + 1) * 1000);
+    await delay((deadline - now() + 1) * 1000);
     const sizes = record(lane).sizes;
     const alone = await scene.replicas('alone');
     expect(alone, 'size without an agent').toBe(steadySize);
