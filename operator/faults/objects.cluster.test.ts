@@ -21,7 +21,8 @@ describeCluster('objects that change under the operator', (cluster) => {
   stoppedAfterwards(operators);
   beforeAll(async () => {
     exporter = await startJsonExporter();
-    on = await operatorScene(cluster, 'objects', { extraArguments: loopbackSources });
+    // No leader is to be lost here, however busy the machine.
+    on = await operatorScene(cluster, 'objects', { extraArguments: loopbackSources, leaseDurationSeconds: 15 });
     operators.push(on.operator);
   });
   afterAll(() => exporter?.close());

@@ -92,7 +92,10 @@ describeCluster('the measurements of an application of several services', () => 
     expect(whole.missing).toEqual([]);
     expect(whole.seconds.length).toBe(Math.floor((afterSecond - beforeSecond) / 0.5) + 1);
     const [webui] = whole.workloads;
-    for (const value of webui.requestsPerSecond) expect(Math.abs(value / rps - 1)).toBeLessThan(0.05);
+    const errors = Array.from(webui.requestsPerSecond, (value) => Math.abs(value / rps - 1)).sort((a, b) => a - b);
+    // A scrape that comes late on a busy machine shows in the windows that it bounds, and in those alone.
+    expect(errors[Math.floor(errors.length / 2)]).toBeLessThan(0.02);
+    expect(errors.at(-1)).toBeLessThan(0.1);
     expect([webui.readyPods[0], webui.readyPods.at(-1)]).toEqual([4, 6]);
     // Less and less, and never below the last: an average over pods that are up does not dip when some come.
     const last = webui.cpuPercent.at(-1) as number;
