@@ -28,6 +28,9 @@ const agentRules = [
   { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
 ];
 
+/** Of account and lease: a test may delete any of the others. */
+const ownNamespace = 'default';
+
 /** With it a decision interval of the frontend's policy, 15 s, is one second, and so is a tick of its closed loop. */
 const speed = 15;
 const rps = 1500;
@@ -157,7 +160,7 @@ export async function startAgentScene(
       name: 'operator',
       commandLine: [
         ...['--kubeconfig', kubeconfigFile, '--prometheus', prometheusUrl, '--ingest-port', '0'],
-        ...['--namespace', namespaces[0], '--lease-duration-seconds', '5'],
+        ...['--namespace', ownNamespace, '--lease-duration-seconds', '5'],
         ...['--watch-namespace', ...namespaces],
       ],
     });
@@ -210,7 +213,7 @@ export async function startAgentScene(
 /** A service account that may do in these namespaces what an agent may, as a kubeconfig. */
 async function agentAccount({ controlPlane }: Lab, namespaces: readonly string[]): Promise<string> {
   const { api } = controlPlane;
-  const account = { namespace: namespaces[0], name: 'duoloop-agent' };
+  const account = { namespace: ownNamespace, name: 'duoloop-agent' };
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
   const metadata = { name: account.name };
   await api.create(`/api/v1/namespaces/${account.namespace}/serviceaccounts`, { metadata: account });

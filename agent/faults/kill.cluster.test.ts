@@ -83,14 +83,14 @@ describe.skipIf(!inject('sharedCluster').available)('an agent that is killed', (
       if (phase === 'start-up') await killInStartUp(agent, draw);
       else {
         await agent.start();
-        await setPointInForce(lane, agent.name);
+        await setPointInForce(lane, agent);
         await killIn(lane, phase, agent, proxy, draw);
       }
       await expectReactiveLoopAlone(lane, now(), `${lane}, killed in ${phase}`);
     }
     const last = await scene.agent(`${lane}-last`, { namespaces: [lane] });
     await last.start();
-    await setPointInForce(lane, last.name);
+    await setPointInForce(lane, last);
     await last.kill();
     await expectDeletable(lane);
   }
@@ -98,18 +98,21 @@ describe.skipIf(!inject('sharedCluster').available)('an agent that is killed', (
   const now = () => Date.now() / 1000;
   const record = (namespace: string) => records.get(namespace) as SceneRecord;
 
-  /** Until the agent of that name has moved the workload to where the reactive loop alone would not leave it. */
-  async function setPointInForce(lane: Lane, agent: string): Promise<void> {
-    await expect
-      .poll(
-        async () => {
-          const { status } = await scene.readDeliberativeLoop(lane);
-          const size = await scene.replicas(lane);
-          return agent.endsWith(status?.agent?.identity ?? 'nobody') && Math.sign(size - steadySize);
-        },
-        { timeout: 20_000, interval: 50 },
-      )
-      .toBe(Math.sign(lanes[lane]));
+  /** Until that agent has moved the workload to where the reactive loop alone would not leave it. */
+  async function setPointInForce(lane: Lane, agent: DuoloopProcess): Promise<void> {
+    const seen = async () => {
+      const { status } = await scene.readDeliberativeLoop(lane);
+      const size = await scene.replicas(lane);
+      return { servedBy: status?.agent?.identity, direction: Math.sign(size - steadySize) };
+    };
+    const expected = { servedBy: agent.name.split(' ').at(-1), direction: Math.sign(lanes[lane]) };
+    try {
+      await expect.poll(seen, { timeout: 20_000, interval: 50 }).toEqual(expected);
+    } catch (error) {
+      throw new Error(`${agent.name} has no set-point in force; the end of its log:\n${await agent.logTail()}`, {
+        cause: error,
+      });
+    }
   }
 
   async function killIn(
