@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { readKubeContext } from '../env/cluster/kube-context.ts';
 import { createPrometheusClient } from '../env/cluster/prometheus.ts';
-import { binaryNames } from '../env/lab/binaries/catalog.ts';
+import { labBinaryNames } from '../env/lab/binaries/catalog.ts';
 import { findBinary } from '../env/lab/binaries/find.ts';
 import { runTool } from '../policies/actor-critic/run-tool.ts';
 import { activateTensorBackend, tensorBackendNames } from '../policies/actor-critic/tensor-backend.ts';
@@ -122,9 +122,9 @@ async function checkKubernetes(): Promise<Finding> {
 /** The lab's control plane is made of programs that setup-lab downloads or builds. */
 async function checkLabPrograms(): Promise<Finding> {
   const check = 'lab programs';
-  const found = await Promise.all(binaryNames.map((name) => findBinary(name)));
-  const missing = binaryNames.filter((_, index) => found[index] === undefined);
-  const detail = missing.length === 0 ? `all ${binaryNames.length}` : `not found: ${missing.join(', ')}`;
+  const found = await Promise.all(labBinaryNames.map((name) => findBinary(name)));
+  const missing = labBinaryNames.filter((_, index) => found[index] === undefined);
+  const detail = missing.length === 0 ? `all ${labBinaryNames.length}` : `not found: ${missing.join(', ')}`;
   return finding(
     check,
     detail,

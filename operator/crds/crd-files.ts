@@ -4,8 +4,6 @@ import { resourceDefinitions } from '../../policies/resources/definitions.ts';
 import { apiGroup } from '../../policies/resources/resource.ts';
 import { customResourceDefinition } from './custom-resource-definition.ts';
 
-export const crdFolder = new URL('../../manifests/crds/', import.meta.url);
-
 export interface GeneratedFile {
   readonly name: string;
   readonly content: string;

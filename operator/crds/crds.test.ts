@@ -1,18 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { resourceDefinitions } from '../../policies/resources/definitions.ts';
-import { crdFiles, crdFolder } from './crd-files.ts';
 import { brokenSpecs, goodSpecs, type SpecKind, specOf } from './specs.fixture.ts';
 import { structuralSchema } from './structural-schema.ts';
-
-describe('manifests/crds', () => {
-  test('are what the schemas say (else: npm run generate)', async () => {
-    const files = crdFiles();
-    expect((await readdir(crdFolder)).sort()).toEqual(files.map(({ name }) => name).sort());
-    for (const { name, content } of files) expect(await readFile(new URL(name, crdFolder), 'utf8')).toBe(content);
-  });
-});
 
 describe('zod', () => {
   const parse = (kind: SpecKind, spec: object) =>

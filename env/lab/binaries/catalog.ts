@@ -1,8 +1,9 @@
-/** The programs of the lab: which versions are used, which are accepted, and what they are built from. */
+/** The programs of the lab and of the tests: which versions are used, which are accepted, and what they are built from. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-export const binaryNames = [
+/** What the lab runs. */
+export const labBinaryNames = [
   'etcd',
   'kube-apiserver',
   'kube-controller-manager',
@@ -14,6 +15,11 @@ export const binaryNames = [
   'opa',
 ] as const;
 
+/** What only tests of the manifests run. */
+export const testToolNames = ['helm', 'promtool'] as const;
+
+export const binaryNames = [...labBinaryNames, ...testToolNames] as const;
+
 export type BinaryName = (typeof binaryNames)[number];
 
 export interface CatalogEntry {
@@ -24,11 +30,12 @@ export interface CatalogEntry {
   /** Versions that behave like ours as far as the lab can tell, for a program found on PATH. */
   readonly accepted: RegExp;
   /** Folder of the Go module under test/control-plane, and the package in it. */
-  readonly module: 'kubernetes' | 'kube-state-metrics' | 'prometheus' | 'opa';
+  readonly module: 'kubernetes' | 'kube-state-metrics' | 'prometheus' | 'opa' | 'helm';
   readonly package: string;
 }
 
 const kubernetesVersion = '1.36.3';
+const prometheusVersion = '3.14.0';
 
 function kubernetes(name: string, versionArguments: readonly string[] = ['--version']): CatalogEntry {
   return {
@@ -68,7 +75,7 @@ export const catalog: Readonly<Record<BinaryName, CatalogEntry>> = {
     package: 'k8s.io/kube-state-metrics/v2',
   },
   prometheus: {
-    version: '3.14.0',
+    version: prometheusVersion,
     versionArguments: ['--version'],
     accepted: /version 3\./,
     module: 'prometheus',
@@ -81,14 +88,30 @@ export const catalog: Readonly<Record<BinaryName, CatalogEntry>> = {
     module: 'opa',
     package: 'github.com/open-policy-agent/opa',
   },
+  helm: {
+    version: '4.3.1',
+    versionArguments: ['version', '--short'],
+    // Helm 3 renders the same chart, but applies otherwise.
+    accepted: /\bv4\./,
+    module: 'helm',
+    package: 'helm.sh/helm/v4/cmd/helm',
+  },
+  promtool: {
+    version: prometheusVersion,
+    versionArguments: ['--version'],
+    accepted: /version 3\./,
+    module: 'prometheus',
+    package: 'github.com/prometheus/prometheus/cmd/promtool',
+  },
 };
 
 /** For the linker: what a build from a module cannot know of itself, and clients ask for. */
 export function linkerVariables(name: BinaryName): string[] {
   const { version } = catalog[name];
-  if (name === 'prometheus' || name === 'kube-state-metrics') {
+  if (name === 'prometheus' || name === 'promtool' || name === 'kube-state-metrics') {
     return [`github.com/prometheus/common/version.Version=${version}`];
   }
+  if (name === 'helm') return [`helm.sh/helm/v4/internal/version.version=v${version}`];
   if (version !== kubernetesVersion) return [];
   const [major, minor] = kubernetesVersion.split('.');
   return ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'].flatMap((variables) => [

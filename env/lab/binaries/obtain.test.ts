@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type BinaryName, binaryNames, cachedBinary } from './catalog.ts';
+import { type BinaryName, cachedBinary, labBinaryNames } from './catalog.ts';
 import { downloadRelease } from './download.ts';
 import { type ObtainOptions, obtainBinaries } from './obtain.ts';
 import { readChecksum, releaseOf } from './release.ts';
@@ -48,7 +48,7 @@ const exists = (file: string) =>
 
 function options(extra: Partial<ObtainOptions>): ObtainOptions {
   const places = { binaryFolders: [], searchPath: [], cacheFolder: root };
-  return { places, servers: { kubernetes: url, github: url }, ...extra };
+  return { places, servers: { kubernetes: url, github: url, helm: url }, ...extra };
 }
 
 /** A build that writes what it was asked for. */
@@ -83,7 +83,7 @@ describe('a published program', () => {
     await writeFile(join(root, folder, 'etcd'), '#!/bin/sh\necho etcd\n');
     await promisify(execFile)('tar', ['-czf', join(root, 'etcd.tar.gz'), '-C', root, folder]);
     const archive = await readFile(join(root, 'etcd.tar.gz'));
-    const etcd = releaseOf('etcd', linux, { kubernetes: url, github: url });
+    const etcd = releaseOf('etcd', linux, { kubernetes: url, github: url, helm: url });
     if (etcd === undefined) throw new Error('etcd is published for Linux');
     const sums = `${sha256(content)}  etcd-v3.6.8-darwin-amd64.zip\n${sha256(archive)}  ${folder}.tar.gz\n`;
     published.set(new URL(etcd.url).pathname, archive).set(new URL(etcd.checksumUrl).pathname, Buffer.from(sums));
@@ -158,7 +158,7 @@ describe('obtaining', () => {
       () => '',
       (error: Error) => error.message,
     );
-    for (const name of binaryNames) expect(message.includes(`${name}: `)).toBe(name !== 'etcd');
+    for (const name of labBinaryNames) expect(message.includes(`${name}: `)).toBe(name !== 'etcd');
     expect(message).toMatch(/kubectl: .*HTTP 404; Go is not installed/);
     expect(await exists(cachedBinary(root, 'etcd'))).toBe(true);
   });

@@ -4,14 +4,14 @@ import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.ts';
 import { settings } from '../../settings.ts';
 import { buildBinary } from './build.ts';
-import { type BinaryName, binaryNames, cachedBinary, catalog, thisPlatform } from './catalog.ts';
+import { type BinaryName, cachedBinary, catalog, labBinaryNames, thisPlatform } from './catalog.ts';
 import { downloadRelease, UnreachableError } from './download.ts';
 import { type BinaryPlaces, type FoundBinary, findBinary } from './find.ts';
 import { withLock } from './lock.ts';
 import { type ReleaseServers, releaseOf, releaseServers } from './release.ts';
 
 export interface ObtainOptions {
-  /** Default: all. */
+  /** Default: all of the lab. */
   readonly names?: readonly BinaryName[];
   readonly places?: BinaryPlaces;
   readonly servers?: ReleaseServers;
@@ -23,7 +23,7 @@ export interface ObtainOptions {
 
 /** @throws UserError `lab.binaries` that says for every missing program what was tried; the signal's reason */
 export async function obtainBinaries(options: ObtainOptions = {}): Promise<FoundBinary[]> {
-  const { names = binaryNames, places = settings(), log = () => {}, signal } = options;
+  const { names = labBinaryNames, places = settings(), log = () => {}, signal } = options;
   const found = new Map<BinaryName, FoundBinary>();
   const find = async () => {
     for (const name of names) {

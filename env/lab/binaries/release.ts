@@ -13,9 +13,14 @@ export interface Release {
 export interface ReleaseServers {
   readonly kubernetes: string;
   readonly github: string;
+  readonly helm: string;
 }
 
-export const releaseServers: ReleaseServers = { kubernetes: 'https://dl.k8s.io', github: 'https://github.com' };
+export const releaseServers: ReleaseServers = {
+  kubernetes: 'https://dl.k8s.io',
+  github: 'https://github.com',
+  helm: 'https://get.helm.sh',
+};
 
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
@@ -26,7 +31,7 @@ const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: '
 export function releaseOf(
   name: BinaryName,
   { os, architecture }: Platform,
-  { kubernetes, github }: ReleaseServers = releaseServers,
+  { kubernetes, github, helm }: ReleaseServers = releaseServers,
 ): Release | undefined {
   const arch = architectures[architecture];
   if (arch === undefined || (os !== 'linux' && os !== 'darwin')) return undefined;
@@ -47,14 +52,19 @@ export function releaseOf(
       const base = download('etcd-io/etcd');
       return { url: `${base}/${folder}.tar.gz`, checksumUrl: `${base}/SHA256SUMS`, member: `${folder}/etcd` };
     }
-    case 'prometheus': {
+    case 'prometheus':
+    case 'promtool': {
       const folder = `prometheus-${version}.${os}-${arch}`;
       const base = download('prometheus/prometheus');
-      return { url: `${base}/${folder}.tar.gz`, checksumUrl: `${base}/sha256sums.txt`, member: `${folder}/prometheus` };
+      return { url: `${base}/${folder}.tar.gz`, checksumUrl: `${base}/sha256sums.txt`, member: `${folder}/${name}` };
     }
     case 'opa': {
       const url = `${download('open-policy-agent/opa')}/opa_${os}_${arch}_static`;
       return { url, checksumUrl: `${url}.sha256` };
+    }
+    case 'helm': {
+      const url = `${helm}/helm-v${version}-${os}-${arch}.tar.gz`;
+      return { url, checksumUrl: `${url}.sha256`, member: `${os}-${arch}/helm` };
     }
     case 'kwok':
     case 'kube-state-metrics':
