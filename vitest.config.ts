@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/longest-first.ts';
 
 const clusterTests = '**/*.cluster.test.ts';
 const exclude = [...configDefaults.exclude, 'runs/**', '**/.venv/**'];
@@ -8,6 +9,7 @@ export default defineConfig({
     // Processes, since the native tensor backend is a C++ library with process-wide state.
     pool: 'forks',
     reporters: ['default', './test/reporter.ts'],
+    sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['{env,policies,training,agent,operator,cli}/**/*.ts', 'cli.ts'] },
     projects: [
       {
