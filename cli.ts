@@ -1,5 +1,5 @@
 /** The `duoloop` command: every verb by name. Each lives with its folder and is loaded only when used. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { runProgram, type Verb } from './cli/program.ts';
 
 export const verbs: readonly Verb[] = [
@@ -18,6 +18,11 @@ export const verbs: readonly Verb[] = [
     name: 'inspect',
     summary: 'say what a checkpoint is, what it does and which observations matter to it',
     load: () => import('./training/inspect-command.ts'),
+  },
+  {
+    name: 'serve-env',
+    summary: 'serve the simulated environment to a learner in another process, such as Gymnasium’s',
+    load: () => import('./training/env-server/serve-env-command.ts'),
   },
   {
     name: 'trace',
@@ -110,6 +115,7 @@ function endQuietlyWithoutReader(error: NodeJS.ErrnoException): void {
   process.exit();
 }
 
-if (process.argv[1] !== undefined && import.meta.filename === process.argv[1]) {
+// Called by the name of a link, it is still this file.
+if (process.argv[1] !== undefined && import.meta.filename === realpathSync(process.argv[1])) {
   process.exitCode = await main(process.argv.slice(2));
 }

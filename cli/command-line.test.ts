@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { verbs } from '../cli.ts';
 import { createCommandContext } from './command-context.ts';
-import { runProgram } from './program.ts';
+import { takeCommandLine } from './take-command-line.fixture.ts';
 
 const executable = new URL('../bin/duoloop.mjs', import.meta.url).pathname;
 
@@ -34,17 +34,12 @@ test.each(verbs.map((verb) => [verb.name, verb] as const))('duoloop %s takes its
   for (const example of command.examples) {
     const [program, ...words] = (example.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll("'", ''));
     expect([program, words[0]]).toEqual(['duoloop', name]);
-    const run = vi.fn(async () => undefined);
-    const errors: string[] = [];
-    const exitCode = await runProgram(words, {
-      verbs: [{ ...verb, load: async () => ({ command: { ...command, run } }) }],
-      version: '',
-      description: '',
-      debug: async () => false,
-      writeError: (text) => errors.push(text),
+    expect({ example, ...(await takeCommandLine([verb], words)) }).toEqual({
+      example,
+      exitCode: 0,
+      errors: [],
+      runs: 1,
     });
-    expect({ example, exitCode, errors }).toEqual({ example, exitCode: 0, errors: [] });
-    expect(run).toHaveBeenCalledOnce();
   }
 });
 
