@@ -13,20 +13,9 @@ import type { Checkpoint } from '../../policies/actor-critic/checkpoint.ts';
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import type { DeliberativeLoop } from '../../policies/resources/deliberative-loop.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
+import { shippedAgentRules } from '../agent-rules.fixture.ts';
 import { type DuoloopProcess, type DuoloopProcessOptions, duoloopProcess } from './duoloop-process.fixture.ts';
 import { configMapOf, partsOf } from './forged-checkpoint.fixture.ts';
-
-/** What an agent may do, and no more: read what it decides by, write what it proposes, tell of it. */
-const agentRules = [
-  {
-    apiGroups: ['duoloop.dev'],
-    resources: ['deliberativeloops', 'closedloops', 'scalinggroups'],
-    verbs: ['get', 'list'],
-  },
-  { apiGroups: ['duoloop.dev'], resources: ['deliberativeloops/status'], verbs: ['patch'] },
-  { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] },
-  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
-];
 
 /** Of account and lease: a test may delete any of the others. */
 const ownNamespace = 'default';
@@ -217,7 +206,7 @@ async function agentAccount({ controlPlane }: Lab, namespaces: readonly string[]
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
   const metadata = { name: account.name };
   await api.create(`/api/v1/namespaces/${account.namespace}/serviceaccounts`, { metadata: account });
-  await api.create(`${rbac}/clusterroles`, { metadata, rules: agentRules });
+  await api.create(`${rbac}/clusterroles`, { metadata, rules: shippedAgentRules() });
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: account.name };
   const subjects = [{ kind: 'ServiceAccount', ...account }];
   for (const namespace of namespaces) {

@@ -3,6 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crdFiles } from '../../operator/crds/crd-files.ts';
+import { monitoringGenerator } from '../dashboards/dashboard-files.ts';
+import { chartFilesGenerator } from './chart-files.ts';
+import { kustomizeGenerator } from './kustomize-bases.ts';
+import { referenceGenerator } from './reference/reference-files.ts';
+import { sampleBoutiqueGenerator } from './sample-boutique.ts';
 
 export interface GeneratedFile {
   /** From the repository's root, with forward slashes. */
@@ -32,6 +37,11 @@ export const generators: readonly Generator[] = [
     ownedFolders: ['manifests/crds'],
     files: async () => crdFiles().map(({ name, content }) => ({ path: `manifests/crds/${name}`, content })),
   },
+  chartFilesGenerator(repositoryRoot),
+  monitoringGenerator(repositoryRoot),
+  kustomizeGenerator(repositoryRoot),
+  sampleBoutiqueGenerator(repositoryRoot),
+  referenceGenerator(repositoryRoot),
 ];
 
 /** Paths that differ from what the generator gives: changed, missing or left over; empty when all is fresh. */

@@ -84,7 +84,7 @@ export async function startOperator({ namespace }: Scene, cluster: TestCluster, 
   const statefulSets = cacheOf<StatefulSetObject>(resourceTypes.statefulSet, trimStatefulSet);
   const horizontalPodAutoscalers = cacheOf<AutoscalerObject>(resourceTypes.horizontalPodAutoscaler, trimAutoscaler);
   const stageCaches = Object.fromEntries(
-    stageKinds.map((kind) => [kind, cacheOf<Stage<never>>(stageTypes[kind])]),
+    stageKinds.map((kind) => [kind, cacheOf<Stage<never>>(stageTypes[kind], trimOwn)]),
   ) as unknown as StageCaches;
   const workloads = createWorkloads({ context, deployments, statefulSets, scalingGroups, horizontalPodAutoscalers });
   const reader = createMemoryReader();

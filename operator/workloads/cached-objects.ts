@@ -138,5 +138,7 @@ export function trimNamespace({ apiVersion, kind, metadata, status }: NamespaceO
 
 /** Our own resources are kept whole but for managedFields and annotations. */
 export function trimOwn<T extends StoredObject>(object: T): T {
-  return { ...object, metadata: trimMeta(object.metadata) };
+  const { ownerReferences } = object.metadata;
+  // Those of a stage tell whose it is.
+  return { ...object, metadata: { ...trimMeta(object.metadata), ...(ownerReferences && { ownerReferences }) } };
 }
