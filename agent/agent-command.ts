@@ -3,6 +3,8 @@ import { z } from 'zod';
 import {
   clusterFields,
   clusterOptions,
+  namespaceLabelFields,
+  namespaceLabelOption,
   presetOption,
   prometheusFields,
   prometheusOptions,
@@ -17,6 +19,7 @@ import { keepHeapSmall } from './runtime/heap.ts';
 
 export const agentOptionsSchema = z.object({
   ...prometheusFields,
+  ...namespaceLabelFields,
   prometheus: prometheusFields.prometheus.unwrap(),
   preset: z.enum(metricPresets).default('istio'),
   rateWindow: rateWindowField.prefault('30s'),
@@ -40,6 +43,7 @@ export const command = defineCommand({
   ],
   options: [
     ...prometheusOptions(),
+    namespaceLabelOption,
     presetOption(metricPresets, 'where a DeliberativeLoop names none'),
     rateWindowOption('four scrape intervals are a good one'),
     { flags: '--watch-namespace <name...>', description: 'serve these namespaces only; needs no cluster-wide rights' },

@@ -1,5 +1,6 @@
 /** What the agent tells of itself in Prometheus' text format. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { type ComparedTime, createComparedSums, type Outcome } from './compared-sums.ts';
 
 export const roundSteps = ['list', 'checkpoints', 'measure', 'decide', 'write', 'round'] as const;
 export type RoundStep = (typeof roundSteps)[number];
@@ -13,16 +14,14 @@ export interface LoopFigures {
   readonly value: number | undefined;
   /** Terms of the last interval's reward, each ≤ 0, means over its closed loops. */
   readonly reward: Readonly<Record<string, number>> | undefined;
+  /** Reward of the last interval less that of the HPA's twin, mean over its closed loops. */
+  readonly rewardAdvantage: number | undefined;
+  /** Closed loops that nothing is proposed for, by reason; at least 1 where the reason is one for all. */
+  readonly abstaining: Readonly<Record<string, number>>;
   /** Sum over its closed loops of what an HPA would ask for now. */
   readonly hpaWouldBe: number | undefined;
   /** What was measured less what the HPA's twin had under the same load, sums over its closed loops since they are watched. */
-  readonly hpaDifference: HpaDifference | undefined;
-}
-
-export interface HpaDifference {
-  readonly violationSeconds: number;
-  readonly podSeconds: number;
-  readonly scalingActions: number;
+  readonly hpaDifference: Outcome | undefined;
 }
 
 export interface AgentMetrics {
@@ -35,6 +34,8 @@ export interface AgentMetrics {
   serving(own: number, passive: number): void;
   /** What is told of a DeliberativeLoop, `namespace/name`, from now on. */
   show(key: string, figures: LoopFigures): void;
+  /** Adds to the sums of a DeliberativeLoop, `namespace/name`. */
+  compared(key: string, time: ComparedTime): void;
   forget(key: string): void;
 }
 
@@ -116,6 +117,18 @@ export function createAgentMetrics(registry: Registry): AgentMetrics {
   );
   perLoop('hpa_difference_pod_seconds', `Pods times seconds ${lessHpa}`, (f) => f.hpaDifference?.podSeconds);
   perLoop('hpa_difference_scaling_actions', `Changes of size ${lessHpa}`, (f) => f.hpaDifference?.scalingActions);
+  perLoop(
+    'reward_advantage',
+    "Reward of the last interval less that of the HPA's twin, mean over closed loops",
+    (f) => f.rewardAdvantage,
+  );
+  perLoop(
+    'abstaining',
+    'Closed loops that nothing is proposed for now, by reason; at least 1 where the reason is one for all',
+    (f) => f.abstaining,
+    'reason',
+  );
+  const compared = createComparedSums(registry);
 
   return {
     async timed(step, work) {
@@ -134,6 +147,10 @@ export function createAgentMetrics(registry: Registry): AgentMetrics {
       served.set({ state: 'passive' }, passive);
     },
     show: (key, figures) => void shown.set(key, figures),
-    forget: (key) => void shown.delete(key),
+    compared: compared.add,
+    forget(key) {
+      shown.delete(key);
+      compared.forget(key);
+    },
   };
 }

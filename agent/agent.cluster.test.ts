@@ -9,6 +9,7 @@ import type { ClosedLoop } from '../policies/resources/closed-loop.ts';
 import type { DeliberativeLoop } from '../policies/resources/deliberative-loop.ts';
 import { describeCluster } from '../test/cluster.ts';
 import { agentOptionsSchema } from './agent-command.ts';
+import { shippedAgentRules } from './agent-rules.fixture.ts';
 import {
   type CheckpointBytes,
   checkpointBytes,
@@ -18,17 +19,6 @@ import {
 import { agentOn, defaultControls, testInterval } from './rounds/rounds.fixture.ts';
 import { runAgent } from './run-agent.ts';
 
-/** What docs and manifests give it. */
-const rules = [
-  {
-    apiGroups: ['duoloop.dev'],
-    resources: ['deliberativeloops', 'closedloops', 'scalinggroups'],
-    verbs: ['get', 'list'],
-  },
-  { apiGroups: ['duoloop.dev'], resources: ['deliberativeloops/status'], verbs: ['patch'] },
-  { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] },
-  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
-];
 const seconds = (timeout: number) => ({ timeout: timeout * 1000, interval: 50 });
 
 describeCluster('the agent', (cluster) => {
@@ -48,7 +38,7 @@ describeCluster('the agent', (cluster) => {
     const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
     const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
     await cluster.api.create(accounts, { metadata: { name: 'agent' } });
-    await cluster.api.create(`${rbac}/roles`, { metadata: { name: 'agent' }, rules });
+    await cluster.api.create(`${rbac}/roles`, { metadata: { name: 'agent' }, rules: shippedAgentRules() });
     await cluster.api.create(`${rbac}/rolebindings`, {
       metadata: { name: 'agent' },
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'agent' },

@@ -8,11 +8,14 @@ import { connectPrometheus } from '../env/cluster/connect-prometheus.ts';
 import { connectKubernetes } from '../env/cluster/kubernetes-client.ts';
 import { createLoadHistory } from '../env/cluster/live/load-history.ts';
 import { createMetricsSource } from '../env/cluster/live/metrics-source.ts';
+import { promqlDuration } from '../env/cluster/live/query-text.ts';
+import { servingAnswerBytes, withoutCredentials } from '../env/cluster/prometheus.ts';
 import { createHealthServer } from '../env/service/health-server.ts';
 import { createLogger } from '../env/service/logger.ts';
 import { createSharedAborter, pause } from '../env/service/waiting.ts';
 import { createDeliberation, type DeliberationOptions } from '../policies/deliberation/deliberation.ts';
 import { staleAfterRealSeconds } from '../policies/deliberation/model-clock.ts';
+import { confineSelectors } from '../policies/promql/confine-selectors.ts';
 import type { AgentOptions } from './agent-command.ts';
 import { createAgentMetrics } from './agent-metrics.ts';
 import { createDeliberationPool } from './checkpoints/deliberation-pool.ts';
@@ -47,7 +50,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     userAgent: 'duoloop-agent',
   });
   await checkInstallation(api);
-  const prometheus = await connectPrometheus({ url: options.prometheus, tokenFile: options.prometheusTokenFile });
+  const prometheus = await connectPrometheus({
+    url: options.prometheus,
+    tokenFile: options.prometheusTokenFile,
+    maxAnswerBytes: servingAnswerBytes,
+  });
   const parts = { api, logger, metrics: registry, now, identity };
   const events = createEventWriter(parts);
   const context: AgentContext = { ...parts, events, namespaces: options.watchNamespace };
@@ -76,6 +83,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     }),
     measure: createMeasure({
       preset: options.preset,
+      confine: confinement(options),
       createSource: (queries, presetName) => ({
         metrics: createMetricsSource({ prometheus, queries, presetName, rateWindowSeconds, now }),
         history: createLoadHistory({ prometheus, requestsPerSecond: queries.requestsPerSecond, rateWindowSeconds }),
@@ -99,7 +107,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const served = server.run(serving.signal);
   await Promise.race([server.listening, served]);
   logger.info(
-    { server: api.server, prometheus: options.prometheus, namespaces: options.watchNamespace ?? 'all' },
+    { server: api.server, prometheus: withoutCredentials(options.prometheus), namespaces: options.watchNamespace ?? 'all' },
     'agent starts',
   );
   try {
@@ -112,4 +120,19 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     await served;
   }
   logger.info('agent has stopped');
+}
+
+/** Undefined where the agent was started without the label that it takes. */
+function confinement({ prometheusNamespaceLabel: label, rateWindow }: AgentOptions) {
+  if (label === undefined) return undefined;
+  return (query: string) =>
+    // The window is no PromQL as long as it is a placeholder.
+    confineSelectors(
+      query.replaceAll('$window', () => promqlDuration(rateWindow)),
+      {
+        label,
+        operator: '=~',
+        content: '$namespaces',
+      },
+    );
 }

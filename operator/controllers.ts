@@ -18,6 +18,8 @@ export interface ControllersOptions {
   readonly workloads: Workloads;
   /** Without it, metrics of Prometheus are missing. */
   readonly prometheus: PrometheusClient | undefined;
+  /** That keeps a loop's own PromQL to its namespace; undefined: it reads whatever the operator may. */
+  readonly namespaceLabel?: string | undefined;
   readonly pushStore: PushStore;
   readonly httpSourceHosts: readonly RegExp[];
   readonly policyHosts: readonly RegExp[];
@@ -29,12 +31,13 @@ export interface Controllers {
 }
 
 export function createControllers(options: ControllersOptions): Controllers {
-  const { context, caches, workloads, prometheus, pushStore, httpSourceHosts, policyHosts } = options;
+  const { context, caches, workloads, prometheus, namespaceLabel, pushStore, httpSourceHosts, policyHosts } = options;
   const { closedLoops, scalingGroups } = caches;
   const queueNamed = (name: string) => (reconcile: Reconcile) =>
     createWorkQueue({ name, reconcile, context, random: Math.random });
   const reader = createMetricReader({
     prometheus,
+    namespaceLabel,
     api: context.api,
     pushStore,
     httpSourceHosts,

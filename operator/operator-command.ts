@@ -1,6 +1,13 @@
 /** `duoloop operator`: the reactive loop and the coordinated scaler as a process. */
 import { z } from 'zod';
-import { clusterFields, clusterOptions, prometheusFields, prometheusOptions } from '../env/cluster/command-options.ts';
+import {
+  clusterFields,
+  clusterOptions,
+  namespaceLabelFields,
+  namespaceLabelOption,
+  prometheusFields,
+  prometheusOptions,
+} from '../env/cluster/command-options.ts';
 import { defineCommand } from '../env/command.ts';
 import { UserError } from '../env/errors.ts';
 import { logLevelSchema } from '../env/service/logger.ts';
@@ -25,6 +32,7 @@ export const operatorOptionsSchema = z
     namespace: z.string().default('duoloop-system'),
     watchNamespace: z.array(z.string()).optional(),
     ...prometheusFields,
+    ...namespaceLabelFields,
     scrapeIntervalSeconds: z.coerce.number().min(1).max(3600).optional(),
     bind: z.string().default('127.0.0.1'),
     port: port.default(8080),
@@ -57,6 +65,7 @@ export const command = defineCommand({
     { flags: '--namespace <name>', description: 'namespace of the lease and of the webhook certificate' },
     { flags: '--watch-namespace <name...>', description: 'serve these namespaces only; needs no cluster-wide rights' },
     ...prometheusOptions('without it its metrics are missing'),
+    namespaceLabelOption,
     {
       flags: '--scrape-interval-seconds <n>',
       description: "Prometheus' scrape interval: the webhook warns of loops that tick faster",

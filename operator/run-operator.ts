@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { clusterConnection } from '../env/cluster/command-options.ts';
 import { connectPrometheus } from '../env/cluster/connect-prometheus.ts';
 import { connectKubernetes } from '../env/cluster/kubernetes-client.ts';
+import { servingAnswerBytes } from '../env/cluster/prometheus.ts';
 import { createHealthServer } from '../env/service/health-server.ts';
 import { createLogger } from '../env/service/logger.ts';
 import { runAll } from '../env/service/run-all.ts';
@@ -75,7 +76,12 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     prometheus:
       options.prometheus === undefined
         ? undefined
-        : await connectPrometheus({ url: options.prometheus, tokenFile: options.prometheusTokenFile }),
+        : await connectPrometheus({
+            url: options.prometheus,
+            tokenFile: options.prometheusTokenFile,
+            maxAnswerBytes: servingAnswerBytes,
+          }),
+    namespaceLabel: options.prometheusNamespaceLabel,
     httpSourceHosts: options.httpSourceHost,
     policyHosts: options.policyHost,
   });

@@ -7,15 +7,12 @@ import type { CommandContext } from '../env/command.ts';
 import type { Trace } from '../env/workload/trace.ts';
 import { type Checkpoint, writeCheckpoint } from '../policies/actor-critic/checkpoint.ts';
 import { loadTensorBackend } from '../policies/actor-critic/tensor-backend.ts';
-import { checkpointPolicy } from '../policies/two-loop.ts';
-import { evaluatePolicy, meanOutcome } from './evaluate.ts';
-import type { EvaluationRow } from './inspection.ts';
+import { evaluateAgainstBaselines } from './evaluate-against-baselines.ts';
 import type { TrainOptions } from './options.ts';
 import { createMetricsWriter } from './report/metrics-writer.ts';
 import { createProgress } from './report/progress.ts';
-import { heldOutTraces } from './trace-sets.ts';
+import { serveTrainingMetrics } from './report/training-metrics.ts';
 import { type TrainProgress, train } from './train.ts';
-import { resolveTunedPolicy } from './tune.ts';
 
 export interface TrainingRun {
   app: AppModel;
@@ -24,10 +21,11 @@ export interface TrainingRun {
   resume?: Checkpoint;
   from?: Checkpoint;
   out: string;
+  /** Where Prometheus is told of the progress; nowhere when left out. */
+  serveMetrics?: { port: number; host: string };
   context: Pick<CommandContext, 'signal' | 'log'>;
 }
 
-const baselines = ['hpa', 'hpa-tuned', 'rps-tuned', 'reactive'] as const;
 /** Least time between two checkpoints on disk; one is also written at the end and on Ctrl-C. */
 const checkpointMilliseconds = 15_000;
 
@@ -36,6 +34,10 @@ export async function runTraining(run: TrainingRun): Promise<{ checkpoint: Check
   const { app, options, out, context } = run;
   const { tf } = await loadTensorBackend({ log: context.log });
   const metrics = createMetricsWriter({ directory: join(out, 'metrics') });
+  const served = run.serveMetrics
+    ? await serveTrainingMetrics({ ...run.serveMetrics, app: app.name, targetSteps: options.environmentSteps })
+    : undefined;
+  if (served) context.log(`metrics: ${served.url}`);
   const progress = createProgress({ title: `train ${app.name}`, total: options.environmentSteps });
   let written = performance.now();
   let checkpoint: Checkpoint;
@@ -47,7 +49,9 @@ export async function runTraining(run: TrainingRun): Promise<{ checkpoint: Check
       signal: context.signal,
       onRollout(state) {
         progress.update(Math.min(state.environmentSteps, options.environmentSteps), progressFields(state));
-        metrics.write(state.environmentSteps, Date.now() / 1000, scalars(state));
+        const values = scalars(state);
+        metrics.write(state.environmentSteps, Date.now() / 1000, values);
+        served?.show(state.environmentSteps, values);
       },
       async onSegment(latest) {
         if (performance.now() - written < checkpointMilliseconds) return;
@@ -58,27 +62,13 @@ export async function runTraining(run: TrainingRun): Promise<{ checkpoint: Check
   } finally {
     progress.stop();
     await metrics.close();
+    await served?.close();
   }
   const finished = !context.signal.aborted;
   if (finished) checkpoint.document.evaluation = await evaluateAgainstBaselines(app, checkpoint, context.log);
   await writeCheckpoint(out, checkpoint);
   context.log(`checkpoint: ${out}`);
   return { checkpoint, finished };
-}
-
-/** The policy and the baselines on two held-out traces of each family. */
-async function evaluateAgainstBaselines(
-  app: AppModel,
-  checkpoint: Checkpoint,
-  log: (line: string) => void,
-): Promise<EvaluationRow[]> {
-  const traces = heldOutTraces({ app, perFamily: 2 });
-  const policy = checkpointPolicy({ name: 'checkpoint:this', origin: 'just trained', checkpoint });
-  const rows = [meanOutcome(policy.name, await evaluatePolicy(policy, { app, traces }))];
-  for (const name of baselines) {
-    rows.push(meanOutcome(name, await evaluatePolicy(await resolveTunedPolicy(name, app, log), { app, traces })));
-  }
-  return rows;
 }
 
 function progressFields({ phase, rollout, validation }: TrainProgress): Record<string, string> {

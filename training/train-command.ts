@@ -45,6 +45,8 @@ const schema = z.object({
   rateWindow: rateWindowField.prefault('30s'),
   timeScale: z.coerce.number().positive().max(1000).default(1),
   epoch: z.coerce.number().min(0).default(0),
+  metricsPort: z.coerce.number().int().min(0).max(65_535).optional(),
+  bind: z.string().default('127.0.0.1'),
   ...clusterFields,
 });
 export type TrainInput = z.infer<typeof schema>;
@@ -93,12 +95,20 @@ export const command = defineCommand({
     rateWindowOption(),
     { flags: '--time-scale <factor>', description: 'how much faster than life a lab runs' },
     { flags: '--epoch <second>', description: 'Unix second that a lab counts from' },
+    {
+      flags: '--metrics-port <n>',
+      description: 'tells Prometheus of the progress here; 0 for a free port, nothing when left out',
+    },
+    { flags: '--bind <address>', description: 'address that --metrics-port listens on' },
     ...clusterOptions,
   ],
   schema,
   async run(input, context: CommandContext) {
     if (input.configMap !== undefined && input.namespace === undefined) {
       throw new UserError('TRAIN_OPTIONS', '--config-map needs --namespace: the one that the ConfigMap is in');
+    }
+    if (input.env === 'live' && input.metricsPort !== undefined) {
+      throw new UserError('TRAIN_OPTIONS', '--metrics-port is for --env sim: the agent tells of live closed loops');
     }
     const { checkpoint, finished } = await (input.env === 'live' ? trainLive : trainSimulated)(input, context);
     if (input.configMap !== undefined && finished) await writeConfigMap(checkpoint, input, context);
@@ -120,7 +130,9 @@ async function trainSimulated(input: TrainInput, context: CommandContext) {
     metricAveragingSeconds: input.metricAveraging ?? model.metricAveragingSeconds,
   };
   const { runTraining } = await import('./run-training.ts');
-  const run = await runTraining({ app, traces, out, context, ...beginning });
+  const { metricsPort: port, bind: host } = input;
+  const serveMetrics = port === undefined ? undefined : { port, host };
+  const run = await runTraining({ app, traces, out, serveMetrics, context, ...beginning });
   if (!run.finished) {
     context.log(`stopped; go on with: duoloop train --app ${input.app} --resume ${out} --out ${out}`);
   }

@@ -44,7 +44,7 @@ export function urlFiles(address: string, sha256: string, options: UrlOptions, s
       archive ??= (async () => {
         const packed = await download(url, options, signal, fail);
         if (packed === undefined) return fail('there is nothing at this address');
-        return filesOf(packed, fail);
+        return unpackCheckpoint(packed, fail);
       })();
       return (await archive).get(name);
     },
@@ -66,7 +66,7 @@ function fileIn(folder: URL, name: CheckpointFileName): URL {
   return url;
 }
 
-type Fail = (what: string, cause?: unknown) => never;
+export type Fail = (what: string, cause?: unknown) => never;
 
 /** Undefined for 404. */
 async function download(url: URL, options: UrlOptions, stop: AbortSignal, fail: Fail): Promise<Buffer | undefined> {
@@ -115,7 +115,7 @@ async function bodyOf(response: Response, fail: Fail): Promise<Buffer> {
 }
 
 /** The checkpoint's files wherever they lie in the archive; links in it mean nothing, nothing is written to a disk. */
-async function filesOf(packed: Buffer, fail: Fail): Promise<ReadonlyMap<string, Buffer>> {
+export async function unpackCheckpoint(packed: Uint8Array, fail: Fail): Promise<ReadonlyMap<string, Buffer>> {
   let plain: Buffer;
   try {
     plain = await unpack(packed, { maxOutputLength: maxCheckpointBytes });

@@ -15,7 +15,7 @@ export interface Conclusion {
   readonly canaryReadiness: Readiness | undefined;
   readonly canary: CanarySummary | undefined;
   readonly abstentions: readonly string[];
-  readonly figures: Pick<LoopFigures, 'sha256' | 'proposals' | 'confidence' | 'value' | 'hpaWouldBe'>;
+  readonly figures: Pick<LoopFigures, 'sha256' | 'proposals' | 'confidence' | 'value' | 'abstaining' | 'hpaWouldBe'>;
 }
 
 export function conclude(
@@ -48,6 +48,7 @@ export function conclude(
     ],
   });
   const withCanary = spec.policy.canary !== undefined;
+  const abstentions = outcomes.flatMap(({ abstention }) => abstention?.reason ?? []);
   return {
     proposals,
     readiness,
@@ -61,8 +62,9 @@ export function conclude(
         })
       : undefined,
     canary: withCanary ? summedUp(tuner.canarySummary, verdicts, measured) : undefined,
-    abstentions: outcomes.flatMap(({ abstention }) => abstention?.reason ?? []),
+    abstentions,
     figures: {
+      abstaining: abstainingOf(readiness, abstentions),
       sha256: isRunning ? incumbent.policy?.sha256 : undefined,
       proposals: proposals.length,
       confidence: meanOf(proposals.map(({ confidence }) => confidence)),
@@ -70,6 +72,14 @@ export function conclude(
       hpaWouldBe: sumOf(proposals.map(({ hpaWouldBe }) => hpaWouldBe)),
     },
   };
+}
+
+/** Closed loops by reason. What keeps all from being decided may keep them from being looked at one by one, too. */
+function abstainingOf({ status, reason }: Readiness, abstentions: readonly string[]): Record<string, number> {
+  const reasons = status === 'False' && abstentions.length === 0 ? [reason] : abstentions;
+  const counts: Record<string, number> = {};
+  for (const each of reasons) counts[each] = (counts[each] ?? 0) + 1;
+  return counts;
 }
 
 function outcomesOf(

@@ -1,6 +1,7 @@
 /** One round for the DeliberativeLoops that are due: measure, decide in one pass per policy, guard, and say what came of it. */
 import type { Deliberation, DeliberationTime, LoopDecision, LoopView } from '../../policies/deliberation/contract.ts';
 import { loopView, type ObservedLoop } from '../../policies/deliberation/observed-system.ts';
+import { appliesProposals } from '../../policies/deliberation/selection.ts';
 import type { DeliberativeLoopSpec } from '../../policies/resources/deliberative-loop.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
 import { type GuardedDecision, guardDecision } from './guard.ts';
@@ -34,8 +35,9 @@ export interface Verdict {
 }
 
 /** Views of all jobs, each with what was measured; in the order of the job's loops. */
-export function viewsOf({ loops }: Job, measured: Measured | undefined): LoopView[] {
-  return loops.map((loop, i) => loopView(loop, loop.group, measured?.measurements?.[i]));
+export function viewsOf({ loops, spec }: Job, measured: Measured | undefined): LoopView[] {
+  const isWatched = !appliesProposals(spec.mode);
+  return loops.map((loop, i) => loopView(loop, loop.group, measured?.measurements?.[i], isWatched));
 }
 
 /** All that share a deliberation are decided in one pass. By job, in the order of its loops. */

@@ -25,6 +25,11 @@ export interface MeasureOptions {
   /** Of a DeliberativeLoop that names none. */
   readonly preset: MetricPreset;
   readonly createSource: (queries: LiveQueries, preset: MetricPreset) => AgentSource;
+  /**
+   * Keeps a query of a DeliberativeLoop to the namespaces that it is asked about; undefined: it may read whatever the agent
+   * may. @throws UserError for one that cannot be kept to them
+   */
+  readonly confine?: ((query: string) => string) | undefined;
 }
 
 /** What one set of queries tells. */
@@ -47,21 +52,28 @@ interface Batch {
   readonly systems: ObservedSystem[];
 }
 
-export function createMeasure({ preset: usual, createSource }: MeasureOptions): Measure {
+export function createMeasure({ preset: usual, createSource, confine }: MeasureOptions): Measure {
   const sources = new LRUCache<string, AgentSource>({ max: maxSources });
 
-  function sourceOf({ preset = usual, queries }: ObservationSource): { key: string; source: AgentSource } {
-    const key = JSON.stringify([preset, queries]);
-    const source = sources.get(key) ?? createSource(presetQueries(preset, queries), preset);
+  function sourceOf({ observation, systems }: MeasureRequest): { key: string; source: AgentSource } {
+    const { preset = usual, queries } = observation;
+    const isOwn = confine !== undefined && Object.keys(queries).length > 0;
+    // Confined queries name the namespaces of all who ask in the same words, which others must not be among.
+    const key = JSON.stringify([preset, queries, isOwn ? systems[0]?.namespace : undefined]);
+    const known = sources.get(key);
+    if (known !== undefined) return { key, source: known };
+    const asked = isOwn ? confinedQueries(queries, confine) : queries;
+    const source = createSource(presetQueries(preset, asked), preset);
     sources.set(key, source);
     return { key, source };
   }
 
   async function now(requests: readonly MeasureRequest[], deadlineSeconds: number, signal: AbortSignal) {
     const batches = new Map<string, Batch>();
-    const places = requests.map(({ observation, systems }) => {
+    const places = requests.map((request) => {
+      const { systems } = request;
       try {
-        const { key, source } = sourceOf(observation);
+        const { key, source } = sourceOf(request);
         const batch = batches.get(key) ?? { source, systems: [] };
         batches.set(key, batch);
         const from = batch.systems.length;
@@ -97,10 +109,18 @@ export function createMeasure({ preset: usual, createSource }: MeasureOptions): 
 
   return {
     now,
-    async past({ observation, systems }, range, signal) {
-      return sourceOf(observation).source.history.read(systems, range, signal);
+    async past(request, range, signal) {
+      return sourceOf(request).source.history.read(request.systems, range, signal);
     },
   };
+}
+
+function confinedQueries(
+  queries: ObservationSource['queries'],
+  confine: (query: string) => string,
+): ObservationSource['queries'] {
+  const given = Object.entries(queries).filter(([, query]) => query !== undefined);
+  return Object.fromEntries(given.map(([name, query]) => [name, confine(query)]));
 }
 
 function problemOf(error: unknown): PolicyProblem {

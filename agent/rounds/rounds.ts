@@ -14,7 +14,7 @@ import { createBackfill } from './backfill.ts';
 import { createClaims } from './claims.ts';
 import { type Conclusion, conclude } from './conclude.ts';
 import { decideAll, type Job, viewsOf } from './decide.ts';
-import { standingBesideHpa } from './hpa-standing.ts';
+import { createCountedComparisons, standingBesideHpa } from './hpa-standing.ts';
 import { jobsFor } from './jobs.ts';
 import type { Measure, Measured } from './measure.ts';
 import type { Policies } from './policies.ts';
@@ -55,7 +55,7 @@ export function createRounds(options: RoundsOptions): Rounds {
   const table = createTunerTable();
   const claims = createClaims(context);
   const backfill = createBackfill(measure, clock, context);
-  const countedRewards = new WeakSet<object>();
+  const countedComparisons = createCountedComparisons();
   let lookedSecond = Number.NEGATIVE_INFINITY;
 
   function leave(tuner: Tuner): void {
@@ -162,9 +162,10 @@ export function createRounds(options: RoundsOptions): Rounds {
           const { tuner } = job;
           const conclusion = conclude(job, verdicts.get(job) ?? [], measured.get(job), clock.timeScale);
           tuner.canarySummary = conclusion.canary;
-          const standing = standingBesideHpa(job, countedRewards);
+          const standing = standingBesideHpa(job, countedComparisons);
           if (standing.interval) tuner.rewards.add(standing.interval.reward, standing.interval.advantage);
           metrics.show(tuner.key, { ...conclusion.figures, ...standing.figures });
+          metrics.compared(tuner.key, standing.compared);
           tell(tuner, conclusion);
           if (tuner.incumbent.problem?.reason === 'CheckpointLoading') tuner.dueSecond = now() + retryLoadingSeconds;
           return write(tuner, statusOf(tuner, { identity, reward: rewardOf(tuner), ...conclusion }, now()), signal);

@@ -105,12 +105,24 @@ export function startOpa(opa: OpaOptions = {}): Promise<StandaloneComponent> {
   return startAlone('opa', { opa });
 }
 
-async function startAlone(name: 'prometheus' | 'opa', options: MonitoringOptions): Promise<StandaloneComponent> {
+/** Beside a control plane that runs without it. @throws UserError `lab.binaries`; ComponentError */
+export function startKubeStateMetrics(
+  kubeconfigFile: string,
+  kubeStateMetrics: KubeStateMetricsOptions = {},
+): Promise<StandaloneComponent> {
+  return startAlone('kube-state-metrics', { kubeStateMetrics }, kubeconfigFile);
+}
+
+async function startAlone(
+  name: MonitoringName,
+  options: MonitoringOptions,
+  kubeconfigFile = '',
+): Promise<StandaloneComponent> {
   const binaries = await requireBinaries([name]);
   const folder = await mkdtemp(join(tmpdir(), 'duoloop-lab-'));
   const guard = startOrphanGuard(folder);
-  const place = { folder, kubeconfigFile: '', binary: () => binaries[name], extraArguments: () => [] };
-  const { specs, prometheusUrl, opaUrl } = await monitoringSpecs(options, place);
+  const place = { folder, kubeconfigFile, binary: () => binaries[name], extraArguments: () => [] };
+  const { specs, prometheusUrl, kubeStateMetricsUrl, opaUrl } = await monitoringSpecs(options, place);
   const component = createComponent(specs[0], guard);
   const stop = async () => {
     await component.stop();
@@ -122,5 +134,5 @@ async function startAlone(name: 'prometheus' | 'opa', options: MonitoringOptions
     await stop();
     throw error;
   }
-  return { url: prometheusUrl ?? opaUrl ?? '', component, folder, stop };
+  return { url: prometheusUrl ?? kubeStateMetricsUrl ?? opaUrl ?? '', component, folder, stop };
 }

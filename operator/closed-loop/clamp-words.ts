@@ -13,7 +13,8 @@ export const clampWords: Readonly<Record<Clamp, string>> = {
   maxReplicas: 'The largest size is reached: raise spec.behavior.maxReplicas (or maxReplicas of the ScalingGroup).',
   minReplicas: 'The smallest size is reached: lower spec.behavior.minReplicas (or minReplicas of the ScalingGroup).',
   missingMetrics: 'Nothing scales down while a metric is missing or incomplete: mend the source of that metric.',
-  breach: 'Nothing scales down while a metric asks for more: it goes on once that metric is back within its threshold.',
+  breach:
+    'Nothing scales down while a metric asks for more, nor below what a tracking metric needs: it goes on once that metric is back within its threshold.',
   scaleDownStabilization:
     'A larger size was wanted a short while ago: lower spec.behavior.scaleDown.stabilizationWindowSeconds to go down sooner.',
   scaleUpStabilization:

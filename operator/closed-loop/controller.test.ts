@@ -69,6 +69,23 @@ describe('what is never scaled', () => {
     expect(loop.cluster.scaled).toHaveLength(1);
   });
 
+  it('is watched by a paused loop beside an HPA, whose sizes it shows, until the HPA is gone and the loop let go', async () => {
+    const loop = await running(closedLoopObject('web', { ...pushedCpuAndMemory, paused: true }));
+    loop.cluster.owners.set('web', { kind: 'HorizontalPodAutoscaler', name: 'web-hpa' });
+    loop.push(2, 40);
+    const status = await loop.tick();
+    expect(conditionOf(status, 'Ready')).toMatchObject({
+      status: 'True',
+      reason: 'WatchesBesideAnother',
+      message: expect.stringContaining('HorizontalPodAutoscaler web-hpa scales it'),
+    });
+    expect(status?.lastDecision).toMatchObject({ action: 'No action', clampedBy: ['paused'] });
+    loop.cluster.put('web', { replicas: 12 });
+    expect((await loop.tick())?.replicas).toBe(12);
+    expect(loop.cluster.scaled).toEqual([]);
+    expect(loop.events.filter(({ type }) => type === 'Warning')).toEqual([]);
+  });
+
   it('lets the older of two loops on one target go on', async () => {
     const older = closedLoopObject('web', pushedCpuAndMemory, { creationTimestamp: '2026-01-01T00:00:00Z' });
     const younger = closedLoopObject('web-two', pushedCpuAndMemory, { creationTimestamp: '2026-01-02T00:00:00Z' });

@@ -49,7 +49,7 @@ export function createClosedLoopController(options: ClosedLoopControllerOptions)
   const table = createLoopTable((error) => logger.error({ err: error }, 'a listener to decisions failed'));
   const memories = createLoopMemories();
   const assess = createAssess({ table, workloads, scalingGroups });
-  const statusWriter = createLoopStatusWriter(context);
+  const statusWriter = createLoopStatusWriter(context, metrics);
   const podSizing = createPodSizing({ api: context.api, workloads, scalingGroups });
   const actuator = createActuator({ context, workloads, podSizing, metrics });
   const choose = createChoose(createPolicyEngine({ hosts: policyHosts }), metrics);
@@ -108,7 +108,11 @@ export function createClosedLoopController(options: ClosedLoopControllerOptions)
         memories.forget(key);
       }
       for (const object of cache.list()) queue.add(keyOf(object));
-      await Promise.all([queue.run(stop), scheduler.run(stop)]);
+      try {
+        await Promise.all([queue.run(stop), scheduler.run(stop)]);
+      } finally {
+        metrics.forgetAll();
+      }
     },
   };
 }

@@ -2,7 +2,7 @@
 import { decide, type LoopDecision, type LoopObservation, readMetrics } from '../../policies/reactive/decide.ts';
 import type { LoopState } from '../../policies/reactive/loop-state.ts';
 import type { OperatorContext } from '../runtime/contract.ts';
-import type { Workload } from '../workloads/contract.ts';
+import type { Owner, Workload } from '../workloads/contract.ts';
 import type { Actuator } from './actuate.ts';
 import type { DecisionExecutor, Measured, RunningLoop } from './contract.ts';
 import { decisionFindings, droppedConditions, type Outcome, refusalFindings, verticalFinding } from './findings.ts';
@@ -89,7 +89,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       if (refused !== undefined) await refuse(refused, standing.refusal, now);
       return undefined;
     }
-    const { workload, bounds } = standing;
+    const { workload, bounds, owner } = standing;
     const observation: LoopObservation = {
       groupSize: workload.replicas,
       metrics: measured.metrics,
@@ -125,10 +125,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const isHeld = decision.clampedBy.includes('paused') || decision.clampedBy.includes('rollingOut');
     if (carriedOut && !isHeld && measured.messageTime !== undefined) memory.handledMessageTime = measured.messageTime;
 
-    await report({ loop: after, memory, workload, measured, decision, pods, scaling, resizing, isNews, now });
+    await report({ loop: after, memory, workload, owner, measured, decision, pods, scaling, resizing, isNews, now });
     const changed = scaling.kind === 'done' || resizing.kind === 'done';
     metrics.standing(after.key, 'running');
-    metrics.decided(after, decision, workload.replicas, measured.missing?.length ?? 0, changed);
+    metrics.decided(after, decision, workload.replicas, measured, changed);
     metrics.missing(missingSources(after, measured));
     if (carriedOut) table.announce(table.get(after.key) ?? after, decision);
     return carriedOut ? decision : undefined;
@@ -138,6 +138,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     loop: RunningLoop;
     memory: LoopMemory;
     workload: Workload;
+    owner: Owner | undefined;
     measured: Measured;
     decision: LoopDecision;
     pods: VerticalView | undefined;
@@ -146,8 +147,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
     isNews: boolean;
     now: number;
   }): Promise<void> {
-    const { loop, memory, workload, measured, decision, pods, scaling, resizing, isNews, now } = done;
-    const findings = decisionFindings(workload, measured, decision, scaling, isNews);
+    const { loop, memory, workload, owner, measured, decision, pods, scaling, resizing, isNews, now } = done;
+    const findings = decisionFindings(workload, measured, decision, scaling, isNews, owner);
     if (pods !== undefined) findings.push(verticalFinding(pods.obstacle, resizing));
     if (memory.policyEngine !== undefined && loop.spec.decision.opa !== undefined) findings.push(memory.policyEngine);
     const isAct = scaling.kind === 'done' || resizing.kind === 'done';

@@ -1,4 +1,5 @@
 /** An explanation as text of at most 100 columns. */
+import { printable } from '../../env/report/printable.ts';
 import type { DecisionRecord } from '../../policies/resources/closed-loop.ts';
 import type { AgentView, Explanation, MissingMetric } from './explain.ts';
 
@@ -90,11 +91,14 @@ function durationText(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** Breaks at spaces, within a word only where it is longer than a line. */
+/** The longest condition is longer than anybody reads in a terminal. */
+const longestParagraph = 2000;
+
+/** Breaks at spaces, within a word only where it is longer than a line. What is in it comes from the cluster. */
 function wrap(text: string, first = '', next = first): string[] {
   const lines = [first];
   let isEmpty = true;
-  for (const word of text
+  for (const word of printable(text, longestParagraph)
     .split(' ')
     .flatMap((each) => each.match(new RegExp(`.{1,${columns - next.length}}`, 'g')) ?? [])) {
     const line = lines[lines.length - 1];

@@ -125,3 +125,16 @@ describe('explain', () => {
       expect(clampWords[name]).toMatch(/spec\.|guardrails\.|behavior\.|(max|min) of/);
   });
 });
+
+it('shows text of the cluster without what steers a terminal or forges lines', () => {
+  const evil = 'gone\u001b[2J\nClosedLoop shop/web → all is well\u202E';
+  const hostile = decided({ missing: [{ name: 'cpu', reason: evil }], message: evil, action: evil });
+  const conditions = [
+    { type: 'Ready', status: 'False' as const, reason: 'X', message: evil, lastTransitionTime: ago(5) },
+  ];
+  const closedLoop = loopWith([hostile], { conditions });
+  const explanation = explain({ closedLoop, target: evil, deliberativeLoops: [], now });
+  const text = explanationText(explanation, now);
+  expect(text).not.toMatch(/[^\n\P{Cc}]|\u202E/u);
+  expect(text.split('\n').filter((line) => line.startsWith('ClosedLoop '))).toHaveLength(1);
+});

@@ -1,7 +1,7 @@
 /** A tick in conditions. Pure. */
 import type { LoopDecision } from '../../policies/reactive/decide.ts';
 import type { ClosedLoopSpec } from '../../policies/resources/closed-loop.ts';
-import type { Workload } from '../workloads/contract.ts';
+import type { Owner, Workload } from '../workloads/contract.ts';
 import { clampWords, sayClamps } from './clamp-words.ts';
 import type { ConditionType, Finding } from './conditions.ts';
 import type { Measured } from './contract.ts';
@@ -38,16 +38,27 @@ export function invalidFindings(problems: readonly string[]): Finding[] {
 
 const readyMessage = 'The spec is valid, the target is there, and nothing else scales it.';
 
-/** @param isNews whether something was measured anew; else the rules that held back stay as they were */
+/** Of a paused loop on a target that something else scales. */
+function watchesMessage({ kind, name }: Owner): string {
+  return `The spec is valid and the target is there; ${kind} ${name} scales it, and this loop is paused and watches.`;
+}
+
+/**
+ * @param isNews whether something was measured anew; else the rules that held back stay as they were
+ * @param owner what else scales the target
+ */
 export function decisionFindings(
   workload: Workload,
   measured: Measured,
   decision: LoopDecision,
   scaling: Outcome,
   isNews: boolean,
+  owner: Owner | undefined,
 ): Finding[] {
   const findings: Finding[] = [
-    { type: 'Ready', status: 'True', reason: 'Accepted', message: readyMessage },
+    owner === undefined
+      ? { type: 'Ready', status: 'True', reason: 'Accepted', message: readyMessage }
+      : { type: 'Ready', status: 'True', reason: 'WatchesBesideAnother', message: watchesMessage(owner) },
     metricsFinding(measured),
     scalingFinding(workload, decision, scaling),
   ];

@@ -1,7 +1,9 @@
 /** What the reactive loop tells Prometheus. Series per loop go when the loop goes; everything else has a fixed set of labels. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { LoopDecision } from '../../policies/reactive/decide.ts';
-import type { RunningLoop } from './contract.ts';
+import type { Condition } from '../../policies/resources/resource.ts';
+import type { Measured, RunningLoop } from './contract.ts';
+import { createLoopSeries } from './loop-series.ts';
 
 export type LoopStanding = 'running' | 'refused' | 'invalid';
 
@@ -14,17 +16,19 @@ export interface ClosedLoopMetrics {
   scalingFailed(reason: string): void;
   missing(sources: readonly string[]): void;
   /** @param changed whether the target was really scaled or resized */
-  decided(loop: RunningLoop, decision: LoopDecision, from: number, missingMetrics: number, changed: boolean): void;
+  decided(loop: RunningLoop, decision: LoopDecision, from: number, measured: Measured, changed: boolean): void;
   standing(key: string, standing: LoopStanding): void;
+  conditions(key: string, conditions: readonly Condition[]): void;
   forget(key: string): void;
+  /** At the end of a term of leadership: from then on another process tells of the loops. */
+  forgetAll(): void;
 }
 
 export function createClosedLoopMetrics(registry: Registry): ClosedLoopMetrics {
   const registers = [registry];
   const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
     new Counter({ name, help, labelNames, registers });
-  const gauge = (name: string, help: string) =>
-    new Gauge({ name, help, labelNames: ['namespace', 'closed_loop'], registers });
+  const series = createLoopSeries(registry);
 
   const decisions = counter('duoloop_decisions_total', 'Decisions of closed loops, by outcome', 'outcome');
   const reactions = counter(
@@ -37,10 +41,6 @@ export function createClosedLoopMetrics(registry: Registry): ClosedLoopMetrics {
   const missing = counter('duoloop_missing_metrics_total', 'Metrics without a usable value, by source', 'source');
   const refusals = counter('duoloop_refusals_total', 'Ticks in which a target was refused, by reason', 'reason');
   const failures = counter('duoloop_scaling_failures_total', 'Scalings and resizes that failed, by reason', 'reason');
-  const size = gauge('duoloop_closed_loop_replicas', 'Size of the target when it was last decided on');
-  const wanted = gauge('duoloop_closed_loop_wanted_replicas', 'Size that the last decision wanted');
-  const missingNow = gauge('duoloop_closed_loop_missing_metrics', 'Metrics without a usable value in the last tick');
-  const perLoop = [size, wanted, missingNow];
 
   const standings = new Map<string, LoopStanding>();
   new Gauge({
@@ -75,7 +75,7 @@ export function createClosedLoopMetrics(registry: Registry): ClosedLoopMetrics {
     missing(sources) {
       for (const source of sources) missing.inc({ source });
     },
-    decided(loop, decision, from, missingMetrics, changed) {
+    decided(loop, decision, from, measured, changed) {
       const { winner, clampedBy, groupSize, vertical } = decision;
       const isHeld = clampedBy.includes('paused') || clampedBy.includes('rollingOut');
       decisions.inc({ outcome: isHeld ? 'held' : winner === null ? 'none' : 'reaction' });
@@ -87,20 +87,20 @@ export function createClosedLoopMetrics(registry: Registry): ClosedLoopMetrics {
         const breach = decision.breaches.find(({ name }) => name === winner)?.breach;
         reactions.inc({ kind: 'vertical', direction: breach === -1 ? 'down' : 'up' });
       }
-      const labels = labelsOf(loop.key);
-      size.set(labels, from);
-      wanted.set(labels, groupSize);
-      missingNow.set(labels, missingMetrics);
+      series.decided(loop, decision, from, measured, changed);
     },
-    standing: (key, standing) => void standings.set(key, standing),
+    standing(key, standing) {
+      standings.set(key, standing);
+      if (standing !== 'running') series.notRunning(key);
+    },
+    conditions: series.conditions,
     forget(key) {
       standings.delete(key);
-      for (const series of perLoop) series.remove(labelsOf(key));
+      series.forget(key);
+    },
+    forgetAll() {
+      standings.clear();
+      series.forgetAll();
     },
   };
-}
-
-function labelsOf(key: string): { namespace: string; closed_loop: string } {
-  const [namespace, name] = key.split('/');
-  return { namespace, closed_loop: name };
 }

@@ -1,7 +1,10 @@
 /** A decision that is delegated to Open Policy Agent: POST {input} to a rule, and the name of a metric out of its result. */
-import { getProperty } from 'dot-prop';
+import { LRUCache } from 'lru-cache';
 import PQueue from 'p-queue';
 import type { ClosedLoopSpec } from '../../policies/resources/closed-loop.ts';
+import { valueAt } from './json-path.ts';
+import { createHostGuard } from './sources/host-guard.ts';
+import { createJsonClient, JsonAnswerError } from './sources/http-json.ts';
 
 export type OpaSpec = NonNullable<ClosedLoopSpec['decision']['opa']>;
 
@@ -41,109 +44,73 @@ export interface PolicyEngineOptions {
 const questionsInFlight = 10;
 /** A metric's name needs less; more is no answer to this question. */
 const largestAnswerBytes = 64 * 1024;
+/** Whose silence is remembered; one that is forgotten is merely waited for again. */
+const mostSilent = 1000;
 
-export function createPolicyEngine({ hosts }: PolicyEngineOptions = {}): PolicyEngine {
+export function createPolicyEngine({ hosts = [/./] }: PolicyEngineOptions = {}): PolicyEngine {
   const queue = new PQueue({ concurrency: questionsInFlight });
-  const silent = new Map<string, { readonly second: number; readonly failure: string }>();
+  const client = createJsonClient({
+    guard: createHostGuard(hosts, undefined, '--policy-host'),
+    maxBytes: largestAnswerBytes,
+  });
+  const silent = new LRUCache<string, { readonly second: number; readonly failure: string }>({ max: mostSilent });
 
   async function post(opa: OpaSpec, input: unknown, second: number, signal: AbortSignal): Promise<PolicyAnswer> {
-    const { origin } = new URL(opa.url);
+    const { url, timeoutSeconds } = opa;
+    const { origin } = new URL(url);
     const known = silent.get(origin);
     if (known?.second === second) return { failure: known.failure };
-    let response: { readonly status: number; readonly text: string };
     try {
-      response = await request(opa, input, signal);
+      const answer = await client.post(url, { input }, { timeoutSeconds, signal });
+      silent.delete(origin);
+      return policyAnswerOf(opa, answer);
     } catch (error) {
-      const failure = `${opa.url} did not answer: ${reasonOf(error, opa.timeoutSeconds)}`;
+      const { message } = error as Error;
+      if (!(error instanceof JsonAnswerError) || error.kind === 'unusable') return { failure: `${url}: ${message}` };
+      const reason = error.kind === 'late' ? `no answer within ${timeoutSeconds} s` : message;
+      const failure = `${url} did not answer: ${reason}`;
       silent.set(origin, { second, failure });
       return { failure };
     }
-    silent.delete(origin);
-    if (response.status !== 200) return { failure: `${opa.url} answered ${response.status}` };
-    return metricOf(opa, response.text);
   }
 
   return {
     async ask(opa, document, second, signal) {
       if (!URL.canParse(opa.url)) return { failure: `${opa.url} is no address; correct decision.opa.url` };
-      const { hostname } = new URL(opa.url);
-      if (hosts !== undefined && !hosts.some((pattern) => pattern.test(hostname))) {
-        return {
-          failure: `${hostname} is not among the hosts that this operator may ask: name another, or add it with --policy-host`,
-        };
-      }
-      const input = inputOf(opa, document);
+      const input = policyInputOf(opa, document);
       if ('failure' in input) return input;
       return queue.add(() => post(opa, input.input, second, signal));
     },
   };
 }
 
-async function request(opa: OpaSpec, input: unknown, signal: AbortSignal): Promise<{ status: number; text: string }> {
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(new Error('timeout')), opa.timeoutSeconds * 1000);
-  const stop = () => abort.abort(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-  try {
-    const response = await fetch(opa.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ input }),
-      // A redirect could lead to a host that is not allowed.
-      redirect: 'error',
-      signal: abort.signal,
-    });
-    return { status: response.status, text: await boundedText(response) };
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > largestAnswerBytes) throw new Error(`its answer is longer than ${largestAnswerBytes} bytes`);
-  }
-  return text;
-}
-
-function inputOf({ inputMapping }: OpaSpec, document: PolicyDocument): { input: unknown } | { failure: string } {
+/** What is asked, by the mapping of the loop. */
+export function policyInputOf(
+  { inputMapping }: OpaSpec,
+  document: PolicyDocument,
+): { input: unknown } | { failure: string } {
   if (inputMapping === undefined) return { input: document };
-  const input: Record<string, unknown> = {};
+  const input: [string, unknown][] = [];
   for (const [field, path] of Object.entries(inputMapping)) {
-    const value = getProperty(document, path);
+    const value = valueAt(document, path);
     // A metric that is missing now is null to the policy; what no document has is a mistake in the mapping.
     if (value === undefined && !isMetricPath(path)) return { failure: `inputMapping.${field}: there is no "${path}"` };
-    input[field] = value ?? null;
+    input.push([field, value ?? null]);
   }
-  return { input };
+  // Unlike an assignment, it takes every name for a name: `__proto__` too.
+  return { input: Object.fromEntries(input) };
 }
 
 function isMetricPath(path: string): boolean {
   return path.startsWith('metrics.') || path.startsWith('breaches.');
 }
 
-function metricOf({ url, resultMapping }: OpaSpec, text: string): PolicyAnswer {
-  let answer: unknown;
-  try {
-    answer = JSON.parse(text);
-  } catch {
-    return { failure: `${url} answered something that is not JSON` };
-  }
-  const result = getProperty(answer as Record<string, unknown>, 'result') as unknown;
+/** The decision in a parsed answer. */
+export function policyAnswerOf({ url, resultMapping }: OpaSpec, answer: unknown): PolicyAnswer {
+  const result = valueAt(answer, 'result');
   if (result === undefined) return { failure: `${url}: the rule is undefined for this input; give it a default` };
-  const metric = typeof result === 'object' && result !== null ? getProperty(result, resultMapping.metric) : undefined;
+  const metric = valueAt(result, resultMapping.metric);
   if (metric === null || metric === '') return { metric: null };
   if (typeof metric === 'string') return { metric };
   return { failure: `${url}: its result has no text at "${resultMapping.metric}"; correct resultMapping.metric` };
-}
-
-function reasonOf(error: unknown, timeoutSeconds: number): string {
-  const { message, cause } = error as Error;
-  if (message === 'timeout') return `no answer within ${timeoutSeconds} s`;
-  return cause instanceof Error ? `${message} (${cause.message})` : message;
 }

@@ -5,6 +5,7 @@ import type { TargetRef } from '../../policies/resources/resource.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
 import { fieldManager, type ResourceCache } from '../runtime/contract.ts';
 import type { Workload, Workloads } from '../workloads/contract.ts';
+import { targetTypeOf } from '../workloads/target-type.ts';
 import type { PodResize, ResizableWorkload } from './resize-plan.ts';
 
 export interface PodSizing {
@@ -25,7 +26,7 @@ export function createPodSizing({ api, workloads, scalingGroups }: PodSizingOpti
     const { namespace, ref, podSelector } = workload;
     // Without a selector the list would be that of the whole namespace.
     if (podSelector === '') return undefined;
-    const type = await api.typeOf(ref.apiVersion, ref.kind);
+    const type = await targetTypeOf(api, ref);
     const template = await readTemplateContainers(api, type, namespace, ref.name, signal);
     if (template === undefined) return undefined;
     const pods = await listRunningPods(api, namespace, podSelector, signal);

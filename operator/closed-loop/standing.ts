@@ -2,19 +2,30 @@
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
 import type { ResourceCache } from '../runtime/contract.ts';
-import type { Workload, Workloads } from '../workloads/contract.ts';
+import type { Owner, Workload, Workloads } from '../workloads/contract.ts';
 import type { RunningLoop } from './contract.ts';
 import type { SizeBounds } from './loop-spec-of.ts';
 import type { OwnedLoopTable } from './loop-table.ts';
 
 export interface Refusal {
-  readonly reason: 'TargetMissing' | 'TargetUnreadable' | 'OwnedByAnother' | 'AnotherClosedLoop' | 'ScaledToZero';
+  readonly reason:
+    | 'TargetMissing'
+    | 'TargetUnreadable'
+    | 'OwnedByAnother'
+    | 'AnotherClosedLoop'
+    | 'ScaledToZero'
+    | 'TargetPaused';
   /** What is wrong and what to do. */
   readonly message: string;
 }
 
 export type Standing =
-  | { readonly workload: Workload; readonly bounds: SizeBounds | undefined }
+  | {
+      readonly workload: Workload;
+      readonly bounds: SizeBounds | undefined;
+      /** What scales the target while the loop is paused; undefined: nothing else does. */
+      readonly owner: Owner | undefined;
+    }
   | { readonly refusal: Refusal };
 
 export interface StandingOptions {
@@ -43,10 +54,21 @@ export function createAssess({ table, workloads, scalingGroups }: StandingOption
     }
     // ClosedLoops on the same target are told apart above, by age: the first one goes on.
     const owner = workloads.ownerOf(namespace, targetRef, { kind: 'ClosedLoop', name: loop.object.metadata.name });
-    if (owner !== undefined && owner.kind !== 'ClosedLoop') {
+    const rival = owner?.kind === 'ClosedLoop' ? undefined : owner;
+    // A paused loop carries nothing out: it measures and decides beside whatever scales its target.
+    if (rival !== undefined && !loop.spec.paused) {
       const advice =
-        owner.kind === 'ScalingGroup' ? 'name the group as the target' : `delete that ${owner.kind}, or this loop`;
-      return refused('OwnedByAnother', `${target} is scaled by ${owner.kind} ${owner.name} already: ${advice}.`);
+        rival.kind === 'ScalingGroup'
+          ? 'name the group as the target'
+          : `delete that ${rival.kind} or this loop, or set spec.paused to watch beside it`;
+      return refused('OwnedByAnother', `${target} is scaled by ${rival.kind} ${rival.name} already: ${advice}.`);
+    }
+    const group = targetRef.kind === 'ScalingGroup' ? scalingGroups?.get(namespace, targetRef.name) : undefined;
+    if (group?.spec.paused && !loop.spec.paused) {
+      return refused(
+        'TargetPaused',
+        `${target} is paused, so that its size follows its members: set its spec.paused to false first, or pause this loop.`,
+      );
     }
     let workload: Workload | undefined;
     try {
@@ -66,17 +88,11 @@ export function createAssess({ table, workloads, scalingGroups }: StandingOption
         `${target} was scaled to 0, below the loop's minReplicas ${behavior.minReplicas}, which switches the loop off as it does an HPA: scale it to 1 or more to go on.`,
       );
     }
-    return { workload, bounds: boundsOf(namespace, loop, scalingGroups) };
+    return { workload, bounds: boundsOf(group), owner: rival };
   };
 }
 
-function boundsOf(
-  namespace: string,
-  { spec: { targetRef } }: RunningLoop,
-  scalingGroups: ResourceCache<ScalingGroup> | undefined,
-): SizeBounds | undefined {
-  if (targetRef.kind !== 'ScalingGroup') return undefined;
-  const group = scalingGroups?.get(namespace, targetRef.name);
+function boundsOf(group: ScalingGroup | undefined): SizeBounds | undefined {
   return group && { minReplicas: group.spec.minReplicas ?? 0, maxReplicas: group.spec.maxReplicas ?? 100 };
 }
 

@@ -7,6 +7,7 @@ import type { OperatorContext } from '../runtime/contract.ts';
 import { createStatusWriter } from '../runtime/status-writer.ts';
 import { type ConditionType, changedFindings, type Finding, withFindings } from './conditions.ts';
 import type { LoopMemory } from './loop-memory.ts';
+import type { ClosedLoopMetrics } from './metrics.ts';
 import { isWorthWriting, nextStatus, unrememberedStatus } from './status.ts';
 
 export interface StatusReport {
@@ -34,6 +35,7 @@ export interface LoopStatusWriter {
 
 export function createLoopStatusWriter(
   context: Pick<OperatorContext, 'api' | 'events' | 'logger' | 'mayAct' | 'metrics'>,
+  metrics: Pick<ClosedLoopMetrics, 'conditions'>,
 ): LoopStatusWriter {
   const { events, logger, mayAct } = context;
   const writer = createStatusWriter<ClosedLoopStatus>({ type: resourceTypes.closedLoop, context });
@@ -53,6 +55,7 @@ export function createLoopStatusWriter(
       const before = memory.written?.conditions ?? [];
       const { generation } = object.metadata;
       const conditions = withFindings(before, findings, now, generation, dropped);
+      if (mayAct()) metrics.conditions(`${object.metadata.namespace}/${object.metadata.name}`, conditions);
       const next =
         decided === undefined
           ? unrememberedStatus(memory.written, generation, target, conditions)

@@ -153,6 +153,7 @@ export function createDeliberativeLoopController(
         await queue.run(signal);
       } finally {
         isRunning = false;
+        metrics.forgetAll();
       }
     },
   };

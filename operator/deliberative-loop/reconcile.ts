@@ -180,7 +180,7 @@ export function createReconciler(options: ReconcilerOptions) {
     const notRunning = [...entry.waiting].map((loopKey) => loopKey.slice(namespace.length + 1));
     await show(entry, findings({ spec: entry.spec, selection, notRunning, outcomes: entry.outcomes }), signal);
     const fresh = proposals.filter(isFresh);
-    metrics.standing(key, fresh.length, selection.conflicts.length);
+    metrics.standing(entry, fresh.length, selection.conflicts.length);
     return requeue(entry, fresh, context.now());
   };
 }

@@ -71,6 +71,8 @@ const cacheMetrics = perRegistry((registry) => ({
 
 export function createResourceCache<T extends StoredObject>(options: ResourceCacheOptions<T>): ResourceCache<T> {
   const store = createObjectStore<T>(options.logger);
+  // From the start, so that whoever lists a process' metrics before it runs finds them.
+  cacheMetrics(options.metrics);
   const scopes: readonly (string | undefined)[] = options.namespaces ?? [undefined];
   let resolveSynced: () => void = () => {};
   const firstLists = new Promise<void>((resolve) => {

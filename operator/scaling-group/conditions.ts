@@ -27,7 +27,28 @@ function details(members: readonly MemberStatus[]): string {
 }
 
 export function groupFindings(spec: ScalingGroupSpec, plan: GroupPlan): Finding[] {
+  if (spec.paused) return pausedFindings(plan);
   return [readyFinding(plan), progressFinding(spec, plan), acceptedFinding(plan), limitFinding(spec, plan)];
+}
+
+/** That something else scales a member is what a pause is for. */
+function pausedFindings(plan: GroupPlan): Finding[] {
+  const { members, whole, size } = plan;
+  const left = 'spec.paused is set: members are left alone, and replicas follows them';
+  const absent = members.filter(({ state }) => state === 'Missing' || state === 'Failed');
+  const ready: Finding = whole
+    ? { type: 'Ready', status: 'True', reason: 'Paused', message: `${left} (size ${size})` }
+    : members.length === 0
+      ? readyFinding(plan)
+      : { type: 'Ready', status: 'False', reason: 'Missing', message: details(absent) };
+  const owned = members.filter(({ observed }) => observed.owner !== undefined);
+  const watched = owned.length === 0 ? 'nothing else scales a member' : details(owned);
+  return [
+    ready,
+    { type: 'Progressing', status: 'False', reason: 'Paused', message: left },
+    { type: 'MembersAccepted', status: 'True', reason: 'Paused', message: watched },
+    { type: 'ScalingLimited', status: 'False', reason: 'Paused', message: left },
+  ];
 }
 
 function readyFinding({ members, whole, size }: GroupPlan): Finding {

@@ -133,6 +133,7 @@ export function createScalingGroupController(options: ScalingGroupControllerOpti
       await term.run(signal);
       queue = undefined;
       await statusWriter.idle();
+      metrics.forgetAll();
     },
   };
 }

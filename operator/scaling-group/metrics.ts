@@ -8,6 +8,8 @@ export interface ScalingGroupMetrics {
   /** The group as it is now. @param size in force */
   show(namespace: string, group: string, status: ScalingGroupStatus, size: number): void;
   forget(namespace: string, group: string): void;
+  /** At the end of a term of leadership: from then on another process tells of the groups. */
+  forgetAll(): void;
   memberWritten(result: 'written' | 'unneeded' | 'failed'): void;
   /** From the request until every member's patch was accepted. */
   patched(seconds: number): void;
@@ -88,6 +90,10 @@ export function createScalingGroupMetrics(registry: Registry): ScalingGroupMetri
     forget(namespace, scaling_group) {
       size.remove({ namespace, scaling_group });
       readySets.remove({ namespace, scaling_group });
+    },
+    forgetAll() {
+      size.reset();
+      readySets.reset();
     },
     memberWritten: (result) => memberWrites.inc({ result }),
     patched: (seconds) => patchSeconds.observe(seconds),

@@ -108,6 +108,26 @@ describe('members', () => {
     );
   });
 
+  it('of a paused group are left alone, and its size is the smallest that covers them', () => {
+    const members = [
+      member('web', 5, { owner: { kind: 'HorizontalPodAutoscaler', name: 'web' } }),
+      member('db', 2, { ratio: 0.5 }),
+      member('cache', 3, { ratio: 2 }),
+    ];
+    const lastScaling = { ...settled(9), outcome: 'InProgress' } as const;
+    const result = plan(members, 9, { spec: spec(9, { paused: true, maxReplicas: 20 }), lastScaling });
+    expect(patched(result)).toEqual([]);
+    expect(result).toMatchObject({ size: 5, follows: 5, whole: true, lastScaling: undefined, deadline: undefined });
+    expect(states(result)).toEqual(['Ready', 'Ready', 'Ready']);
+    expect(result.members[0].message).toBe('HorizontalPodAutoscaler web scales it');
+    // Never beyond its bounds, and a member that is not there is told.
+    const bounded = plan([...members, member('gone', 0, { workload: null })], 9, {
+      spec: spec(9, { paused: true, maxReplicas: 4 }),
+    });
+    expect(bounded).toMatchObject({ follows: 4, whole: false });
+    expect(states(bounded).at(-1)).toBe('Missing');
+  });
+
   it('count as complete sets only as far as every one of them goes', () => {
     const shape = fc.record({
       ratio: fc.constantFrom(0.5, 1, 2),

@@ -1,5 +1,5 @@
 /** What a group's members should be and what to write to get there: a pure function of spec, members, status and time. */
-import { clampTo, memberReplicas } from '../../policies/reactive/targets.ts';
+import { clampTo, coveringGroupSize, memberReplicas } from '../../policies/reactive/targets.ts';
 import type { TargetRef } from '../../policies/resources/resource.ts';
 import type { LastScaling, MemberStatus, ScalingGroupSpec } from '../../policies/resources/scaling-group.ts';
 import type { Owner, Workload } from '../workloads/contract.ts';
@@ -51,10 +51,13 @@ export interface GroupPlan {
   readonly lastScaling: LastScaling | undefined;
   /** Unix seconds at which to look again though nothing changes. */
   readonly deadline: number | undefined;
+  /** Of a paused group: the size that its own replicas are to be, since its members are. */
+  readonly follows?: number;
 }
 
 export function planGroup(observation: GroupObservation): GroupPlan {
   const { spec, members, now } = observation;
+  if (spec.paused) return planPaused(observation);
   const target = clampTo(spec.replicas, spec.minReplicas, spec.maxReplicas);
   const ours = members.filter(({ owner }) => owner === undefined);
   const present = ours.filter(({ workload }) => workload !== undefined);
@@ -74,10 +77,53 @@ export function planGroup(observation: GroupObservation): GroupPlan {
     members: members.map((member) => planMember(member, size)),
     whole: whole(size),
     readySets: completeSets(counted(ours, 'ready'), size),
-    selector: members.find(({ ratio }) => ratio === 1)?.workload?.podSelector ?? '',
+    selector: selectorOf(members),
     lastScaling: scaling,
     deadline: deadlineOf(scaling, spec.strategy.timeoutSeconds),
   };
+}
+
+/** Nothing is written to members and no scaling goes on; one that was under way is forgotten. */
+function planPaused({ spec, members }: GroupObservation): GroupPlan {
+  const { minReplicas, maxReplicas, replicas } = spec;
+  const present = members.filter(({ workload }) => workload !== undefined);
+  const counts = present.map(({ workload }) => workload?.replicas ?? 0);
+  const size =
+    present.length === 0
+      ? clampTo(replicas, minReplicas, maxReplicas)
+      : coveringGroupSize(present, counts, minReplicas, maxReplicas);
+  return {
+    size,
+    clampedBy: undefined,
+    members: members.map((member) => watched(member, size)),
+    whole: members.length > 0 && present.length === members.length,
+    readySets: completeSets(counted(members, 'ready'), size),
+    selector: selectorOf(members),
+    lastScaling: undefined,
+    deadline: undefined,
+    follows: size,
+  };
+}
+
+/** What is wrong with it is told; that it has another size, or something else that scales it, is not wrong. */
+function watched(member: ObservedMember, size: number): PlannedMember {
+  const { owner, workload } = member;
+  const planned = planMember({ ...member, owner: undefined }, size);
+  const { message, ...rest } = planned;
+  const isSettled =
+    planned.state === 'Ready' || (planned.state === 'Scaling' && workload?.ready === workload?.replicas);
+  const told = owner === undefined ? (isSettled ? undefined : message) : `${owner.kind} ${owner.name} scales it`;
+  return {
+    ...rest,
+    state: isSettled ? 'Ready' : planned.state,
+    ...(told === undefined ? {} : { message: told }),
+    observed: member,
+    patch: false,
+  };
+}
+
+function selectorOf(members: readonly ObservedMember[]): string {
+  return members.find(({ ratio }) => ratio === 1)?.workload?.podSelector ?? '';
 }
 
 function desiredReplicas({ ratio, min, max }: MemberShape, size: number): number {

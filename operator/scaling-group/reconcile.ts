@@ -10,6 +10,7 @@ import { fromTimestamp } from '../../policies/resources/timestamp.ts';
 import type { OperatorContext, Reconcile, ReconcileResult, ResourceCache } from '../runtime/contract.ts';
 import type { NamespaceObject } from '../workloads/cached-objects.ts';
 import { targetKey } from '../workloads/target-key.ts';
+import { scalingGroupWorkload } from '../workloads/workload-views.ts';
 import type { GroupMemories, GroupMemory } from './group-memory.ts';
 import { happenings } from './happenings.ts';
 import type { ScalingGroupMetrics } from './metrics.ts';
@@ -76,7 +77,7 @@ export function createGroupReconcile(options: GroupReconcileOptions): Reconcile 
     const patching = patchMembers(group, plan, memory, signal);
     const status = statusOf(spec, plan, memory.status, now, generation);
     const waitSeconds = report(group, memory, status, plan.size);
-    const failures = await patching;
+    const failures = [...(await patching), ...(await follow(group, plan))];
     if (
       plan.lastScaling !== undefined &&
       plan.lastScaling !== lastScaling &&
@@ -123,6 +124,17 @@ export function createGroupReconcile(options: GroupReconcileOptions): Reconcile 
     if (hasCompleted && lastScaling.seconds !== undefined) metrics.completed(lastScaling.seconds);
     metrics.show(group.metadata.namespace ?? '', group.metadata.name, status, size);
     return statusWriter.submit(group, memory, status);
+  }
+
+  /** A paused group has the size that its members have. @returns what went wrong */
+  async function follow(group: ScalingGroup, { follows }: GroupPlan): Promise<unknown[]> {
+    if (follows === undefined || follows === (group.spec.replicas ?? 1) || !context.mayAct()) return [];
+    try {
+      await workloads.scale(scalingGroupWorkload(group), follows, {});
+      return [];
+    } catch (error) {
+      return [error];
+    }
   }
 
   /** @returns what went wrong, at most one error a member */

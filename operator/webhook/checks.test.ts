@@ -37,6 +37,16 @@ describe('problemsOfClosedLoop', () => {
     ]);
   });
 
+  test('only warns a paused loop of an HPA: it watches beside it', () => {
+    const world = worldOf({
+      owners: [{ of: deployment('web'), owner: { kind: 'HorizontalPodAutoscaler', name: 'theirs' } }],
+    });
+    expect(said(problemsOfClosedLoop(closedLoop({ changes: { paused: true } }), world))).toEqual([
+      '(spec.targetRef: Deployment web is scaled by HorizontalPodAutoscaler theirs already: ' +
+        'delete that HorizontalPodAutoscaler, or name another target, before the loop goes on)',
+    ]);
+  });
+
   test('leaves a target to the loop that was there first', () => {
     const first = closedLoop({ name: 'first', second: 1 });
     const second = closedLoop({ name: 'second', second: 2 });
@@ -118,6 +128,17 @@ describe('problemsOfClosedLoop', () => {
 });
 
 describe('problemsOfScalingGroup', () => {
+  test('only warns a paused group of an HPA on a member', () => {
+    const world = worldOf({
+      owners: [{ of: deployment('db'), owner: { kind: 'HorizontalPodAutoscaler', name: 'db' } }],
+    });
+    expect(said(problemsOfScalingGroup(scalingGroup({ changes: { paused: true } }), world))).toEqual([
+      expect.stringMatching(
+        /^\(spec\.members\[1\]\.targetRef: Deployment db is scaled by .* before the group goes on\)$/,
+      ),
+    ]);
+  });
+
   test('has nothing to say of a good one', () => {
     expect(said(problemsOfScalingGroup(scalingGroup(), worldOf({ scalingGroups: [scalingGroup()] })))).toEqual([]);
   });

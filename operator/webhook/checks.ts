@@ -28,5 +28,5 @@ const checkOfKind: Readonly<Record<string, Check>> = {
 
 /** Undefined for a kind that has no checks besides its schema. */
 export function checkFor(kind: string): Check | undefined {
-  return checkOfKind[kind];
+  return Object.hasOwn(checkOfKind, kind) ? checkOfKind[kind] : undefined;
 }

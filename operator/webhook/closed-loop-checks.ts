@@ -35,7 +35,10 @@ function checkTarget({ metadata, spec }: ClosedLoop, world: World, { problem, wa
       owner.kind === 'ScalingGroup'
         ? `let the loop scale the group (apiVersion duoloop.dev/v1alpha1, kind ScalingGroup, name ${owner.name})`
         : `delete that ${owner.kind}, or name another target`;
-    problem(field, ownedMessage(targetRef, owner, mend));
+    const found = ownedMessage(targetRef, owner, mend);
+    // It watches, and is checked again when it is to go on.
+    if (spec.paused) warn(field, `${found}, before the loop goes on`);
+    else problem(field, found);
   }
   const target = targetKey(namespace, targetRef);
   const [other] = world

@@ -2,7 +2,8 @@
 import type { Server } from 'node:https';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from '../../env/service/logger.ts';
-import type { TargetRef } from '../../policies/resources/resource.ts';
+import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
+import type { StoredObject, TargetRef } from '../../policies/resources/resource.ts';
 import type { ScalingGroup } from '../../policies/resources/scaling-group.ts';
 import type { Workloads } from '../workloads/contract.ts';
 import { memberRefs } from '../workloads/group-members.ts';
@@ -11,7 +12,16 @@ import type { WebhookCertificates } from './certificates.ts';
 import type { World } from './checks.ts';
 import type { WebhookMetrics } from './metrics.ts';
 import { webhookPath } from './registration.ts';
-import { type AdmissionRequest, type AdmissionResponse, admissionReviewSchema, objectOf, respond } from './review.ts';
+import {
+  type AdmissionRequest,
+  type AdmissionResponse,
+  admissionReviewSchema,
+  asDefined,
+  objectOf,
+  respond,
+  unchecked,
+  uncheckedPrefix,
+} from './review.ts';
 
 /** An object and the one before it, each up to what etcd takes. */
 const bodyLimitBytes = 8 * 1024 * 1024;
@@ -61,14 +71,14 @@ export function createEndpoint(
       return respond(admission, { ...world, ownerOf, select, exists });
     } catch (error) {
       logger.error({ err: error, ...subject(admission) }, 'check failed, write let through');
-      const warnings = [`${uncheckedPrefix} (${(error as Error).message}); the object's conditions will tell`];
-      return { uid: admission.uid, allowed: true, warnings };
+      return unchecked(admission, (error as Error).message);
     }
   }
 
   /** The checks are synchronous, so what they may ask for is read before. */
   async function lookUp(admission: AdmissionRequest): Promise<World['exists']> {
-    const refs = objectOf(admission) ? referencesOf(admission) : [];
+    const object = objectOf(admission);
+    const refs = referencesOf(object && asDefined(object));
     const found = new Map<string, boolean>();
     const signal = AbortSignal.timeout(lookUpMilliseconds);
     await Promise.all(
@@ -84,8 +94,6 @@ export function createEndpoint(
   return app;
 }
 
-const uncheckedPrefix = 'not checked against other objects';
-
 function outcomeOf({ allowed, warnings }: AdmissionResponse) {
   if (!allowed) return 'refused';
   if (warnings === undefined) return 'allowed';
@@ -96,8 +104,8 @@ function subject({ namespace, object }: AdmissionRequest) {
   return { kind: object?.kind, object: `${namespace}/${object?.metadata.name ?? ''}` };
 }
 
-function referencesOf({ object }: AdmissionRequest): TargetRef[] {
-  if (object?.kind === 'ClosedLoop') return [(object as unknown as { spec: { targetRef: TargetRef } }).spec.targetRef];
-  if (object?.kind === 'ScalingGroup') return memberRefs(object as unknown as ScalingGroup);
+function referencesOf(object: StoredObject | undefined): readonly TargetRef[] {
+  if (object?.kind === 'ClosedLoop') return [(object as ClosedLoop).spec.targetRef];
+  if (object?.kind === 'ScalingGroup') return memberRefs(object as ScalingGroup);
   return [];
 }

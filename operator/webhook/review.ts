@@ -1,5 +1,7 @@
 /** An AdmissionReview answered: problems refuse a write, warnings go to whoever writes. Pure but for the world it is given. */
 import { z } from 'zod';
+import { checkJsonBounds } from '../../env/bounded-json.ts';
+import { resourceDefinitions } from '../../policies/resources/definitions.ts';
 import type { StoredObject } from '../../policies/resources/resource.ts';
 import { checkFor, describeFinding, type Findings, type World } from './checks.ts';
 
@@ -47,7 +49,9 @@ export function respond(request: AdmissionRequest, world: World): AdmissionRespo
   const object = objectOf(request);
   const check = object && checkFor(object.kind);
   if (object === undefined || check === undefined) return { uid, allowed: true };
-  const { problems, warnings } = check(object, world);
+  const defined = asDefined(object);
+  if (defined === undefined) return unchecked(request, 'its spec is not as its definition says');
+  const { problems, warnings } = check(defined, world);
   const known = new Set(knownProblems(request, check, world));
   const fresh = problems.map(describeFinding).filter((problem) => !known.has(problem));
   const said = [
@@ -60,11 +64,38 @@ export function respond(request: AdmissionRequest, world: World): AdmissionRespo
   return said.length > 0 ? { uid, allowed: true, warnings: said } : { uid, allowed: true };
 }
 
+/** The write passes: the webhook is beside what the API server checks by itself and what controllers check again. */
+export function unchecked({ uid }: AdmissionRequest, reason: string): AdmissionResponse {
+  const warnings = [`${uncheckedPrefix} (${reason}); the object's conditions will tell`];
+  return { uid, allowed: true, warnings };
+}
+export const uncheckedPrefix = 'not checked against other objects';
+
+/** Ours have some hundred values; a schema that checks a million of them names a million faults. */
+const specBounds = { values: 10_000, depth: 32 };
+const specSchemas = new Map(resourceDefinitions.map(({ kind, spec }) => [kind, spec]));
+
+/**
+ * The object with its spec as the checks want it; undefined for what the API server would not send, since it has checked
+ * it. Whoever else reaches this port may send anything, such as a query of megabytes: the checks are not for it.
+ */
+export function asDefined(object: StoredObject & { readonly spec?: unknown }): StoredObject | undefined {
+  try {
+    checkJsonBounds(object.spec, specBounds);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+  const parsed = specSchemas.get(object.kind)?.safeParse(object.spec);
+  return parsed?.success ? ({ ...object, spec: parsed.data } as StoredObject) : undefined;
+}
+
 function knownProblems(
   request: AdmissionRequest,
   check: (object: StoredObject, world: World) => Findings,
   world: World,
 ): string[] {
   const old = request.oldObject && objectOf({ ...request, object: request.oldObject });
-  return old ? check(old, world).problems.map(describeFinding) : [];
+  const defined = old && asDefined(old);
+  return defined ? check(defined, world).problems.map(describeFinding) : [];
 }

@@ -14,6 +14,12 @@ export function problemsOfScalingGroup(object: ScalingGroup, world: World): Find
   const refs = memberRefs(object);
   for (const [i, ref] of refs.entries()) {
     const field = `spec.members[${i}].targetRef`;
+    const owned = autoscalerProblem(object, ref, world);
+    // Paused, it watches, and is checked again when it is to go on.
+    if (owned !== undefined) {
+      if (spec.paused) warn(field, `${owned}, before the group goes on`);
+      else problem(field, owned);
+    }
     const wrong = memberProblem(object, ref, world) ?? circleProblem(object, ref, world);
     if (wrong !== undefined) problem(field, wrong);
     if (world.exists(namespace, ref) === false) {
@@ -29,6 +35,9 @@ export function problemsOfScalingGroup(object: ScalingGroup, world: World): Find
     for (const ref of selected) {
       const wrong = memberProblem(object, ref, world);
       if (wrong !== undefined) problem('spec.memberSelector', wrong);
+      const owned = autoscalerProblem(object, ref, world);
+      if (owned !== undefined && spec.paused) warn('spec.memberSelector', `${owned}, before the group goes on`);
+      else if (owned !== undefined) problem('spec.memberSelector', owned);
     }
     if (selected.length === 0) {
       warn('spec.memberSelector', `takes in no ${kind} of ${namespace} now: label the members, or correct matchLabels`);
@@ -47,15 +56,20 @@ function memberProblem({ metadata }: ScalingGroup, ref: TargetRef, world: World)
   if (owner?.kind === 'ScalingGroup') {
     return `${describeRef(ref)} is in ScalingGroup ${owner.name} already: remove it from one of the two`;
   }
-  if (owner !== undefined && owner.kind !== 'ClosedLoop') {
-    const mend = `let that ${owner.kind} scale ScalingGroup ${name} (it has a scale subresource), or delete it`;
-    return ownedMessage(ref, owner, mend);
-  }
   const key = targetKey(namespace, ref);
   const loop = world.closedLoops(namespace).find(({ spec }) => targetKey(namespace, spec.targetRef) === key);
   if (loop === undefined) return undefined;
   const mend = `replace that loop by one whose target is ScalingGroup ${name}, or leave the workload out of the group`;
   return ownedMessage(ref, { kind: 'ClosedLoop', name: loop.metadata.name }, mend);
+}
+
+/** That it is the target of an HPA or a ScaledObject. */
+function autoscalerProblem({ metadata }: ScalingGroup, ref: TargetRef, world: World): string | undefined {
+  const { name, namespace = '' } = metadata;
+  const owner = world.ownerOf(namespace, ref, { kind: 'ScalingGroup', name });
+  if (owner?.kind !== 'HorizontalPodAutoscaler' && owner?.kind !== 'ScaledObject') return undefined;
+  const mend = `let that ${owner.kind} scale ScalingGroup ${name} (it has a scale subresource), or delete it`;
+  return ownedMessage(ref, owner, mend);
 }
 
 /** A group within itself would scale without end. */

@@ -9,6 +9,7 @@ import type { AutoscalerObject } from './cached-objects.ts';
 import type { Owner, Workload, Workloads } from './contract.ts';
 import { carriesLabels, createGroupMembership } from './group-members.ts';
 import { createOwnWrites } from './own-writes.ts';
+import { targetTypeOf } from './target-type.ts';
 import { deploymentWorkload, type ScaleObject, scaleWorkload, statefulSetWorkload } from './workload-views.ts';
 
 export interface WorkloadsOptions extends WorkloadCaches {
@@ -43,7 +44,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
   /** A kind without a cache: its scale, and its pods since a scale does not say how many are ready. */
   async function readScale(namespace: string, ref: TargetRef, signal?: AbortSignal): Promise<Workload | undefined> {
     try {
-      const type = await api.typeOf(ref.apiVersion, ref.kind);
+      const type = await targetTypeOf(api, ref);
       const scale = await api.get<ScaleObject>(type, namespace, ref.name, { subresource: 'scale', signal });
       const labelSelector = scale.status?.selector;
       if (!labelSelector) return scaleWorkload(namespace, ref, scale, scale.status?.replicas ?? 0);
@@ -100,7 +101,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
     async scale(workload, replicas, { stillWanted, signal }) {
       const { namespace, ref, uid } = workload;
       const kind = cachedKind(ref);
-      const type = kind?.type ?? (await api.typeOf(ref.apiVersion, ref.kind));
+      const type = kind?.type ?? (await targetTypeOf(api, ref));
       const over = kind?.get(namespace, ref.name)?.resourceVersion;
       const options = { subresource: 'scale', fieldManager, signal } as const;
       let seen = { resourceVersion: workload.resourceVersion, replicas: workload.replicas };

@@ -19,11 +19,16 @@ const multipliers: Readonly<Record<string, number>> = {
   Ei: 2 ** 60,
 };
 
-const pattern = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/;
+// Digits that the point alone parts: `\d+\.?\d*` takes time in the square of a long row of digits.
+const pattern = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/;
 
-/** Cores or bytes; undefined for what is not a quantity. */
+/** Cores or bytes; undefined for what is not a quantity, or one beyond what a number can say. */
 export function parseQuantity(quantity: string | number): number | undefined {
-  if (typeof quantity === 'number') return quantity;
+  const amount = typeof quantity === 'number' ? quantity : amountOf(quantity);
+  return Number.isFinite(amount) ? amount : undefined;
+}
+
+function amountOf(quantity: string): number | undefined {
   const match = pattern.exec(quantity);
   if (match === null) return undefined;
   const [, number, exponent, suffix] = match;

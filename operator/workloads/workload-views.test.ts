@@ -16,6 +16,8 @@ test.each([
   ['12n', 12e-9],
   [2, 2],
   ['x', undefined],
+  ['9'.repeat(400), undefined],
+  [Number.POSITIVE_INFINITY, undefined],
   ['1 Gi', undefined],
 ])('quantity %s is %s', (text, expected) => {
   const value = parseQuantity(text);

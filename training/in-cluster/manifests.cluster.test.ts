@@ -217,6 +217,8 @@ function settings(objects: readonly StoredObject[], prometheusUrl: string): Stor
   const short: Readonly<Record<string, string>> = {
     PROMETHEUS_URL: prometheusUrl,
     TRAIN_STEPS: '1000',
+    // All pods run on this machine.
+    METRICS_PORT: '0',
     RETRAIN_STEPS: '1000',
     // With what comes before the first size.
     RANGE: `${secondsPerSize * sizes.length + 8}s`,

@@ -23,7 +23,7 @@ export async function commandsPage(verbs: readonly Verb[]): Promise<string> {
         "verb's flags and examples. Results go to stdout, progress and notes to stderr. Where a flag takes a file for JSON, " +
         `${code('-')} is stdout.`,
     ),
-    verbs.map(({ name, summary }) => listItem(`${link(name, verbHeading(name))}: ${sentence(summary)}`)).join('\n'),
+    verbs.map(({ name, summary }) => listItem(`${link(name, name)}: ${sentence(summary)}`)).join('\n'),
     '## Exit codes',
     Object.entries(exitCodes)
       .map(([name, exitCode]) => listItem(`${code(String(exitCode))}: ${exitMeanings[name as keyof typeof exitCodes]}`))
@@ -36,11 +36,9 @@ export async function commandsPage(verbs: readonly Verb[]): Promise<string> {
   return `${[...intro, ...loaded.flatMap(({ verb, command }) => verbSections(verb, command))].join('\n\n')}\n`;
 }
 
-const verbHeading = (name: string) => `duoloop ${name}`;
-
 function verbSections({ name, summary }: Verb, command: Command): string[] {
   const schema = z.toJSONSchema(command.schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
-  const usage = [verbHeading(name), ...(command.arguments ?? []).map((argument) => argument.name), '[options]'].join(
+  const usage = [`duoloop ${name}`, ...(command.arguments ?? []).map((argument) => argument.name), '[options]'].join(
     ' ',
   );
   const items = [
@@ -50,10 +48,11 @@ function verbSections({ name, summary }: Verb, command: Command): string[] {
     ...command.options.map(({ flags, description }) => optionItem(new Option(flags, description), schema)),
   ];
   return [
-    `## ${verbHeading(name)}`,
+    `## ${name}`,
     wrap(`${sentence(capitalized(summary))} Usage: ${code(usage)}`),
     ...(items.length > 0 ? [items.join('\n')] : []),
-    fenced(command.examples.join('\n'), 'sh'),
+    // For the test of documents, which runs what it can: here each command is only taken by its verb.
+    `<!-- needs files and clusters of one's own -->\n${fenced(command.examples.join('\n'), 'sh')}`,
   ];
 }
 

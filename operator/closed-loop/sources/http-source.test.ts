@@ -78,6 +78,11 @@ describe('missing', () => {
     ['/list', 'net.up', /net.up is no number/],
     ['/list', 'absent', /no field absent/],
     ['/list', 'constructor', /no number|no field/],
+    ['/list', 'toString.length', /no field toString.length/],
+    ['/list', '__proto__.x', /no field/],
+    ['/list', 'net.rx.length', /no field/],
+    ['/list', 'net.rx[x]', /no field/],
+    ['/list', '[', /no field/],
     ['/empty', 'cpu', /list is empty/],
     ['/text', 'cpu', /no JSON object/],
     ['/html', 'cpu', /not JSON/],
@@ -127,7 +132,7 @@ describe('hosts', () => {
     'http://[::1]/',
     'http://169.254.169.254/latest/meta-data',
   ])('%s is refused', (url) => {
-    expect(() => guard.check(new URL(url))).toThrow(expect.objectContaining({ code: 'http-source.host' }));
+    expect(() => guard.check(new URL(url))).toThrow(expect.objectContaining({ code: 'host.refused' }));
   });
 
   const anything = createHostGuard([/./]);
@@ -139,8 +144,10 @@ describe('hosts', () => {
     'http://[fd00:ec2::254]/',
     'http://0.0.0.0/',
     'http://[::]/',
+    'http://[64:ff9b::169.254.169.254]/',
+    'http://[2002:a9fe:a9fe::1]/',
   ])('%s is refused even where every host is allowed', (url) => {
-    expect(() => anything.check(new URL(url))).toThrow(/never read from/);
+    expect(() => anything.check(new URL(url))).toThrow(/never asked/);
   });
 
   test.each(['169.254.169.254', '127.0.0.1', '::1', '::ffff:127.0.0.1'])(

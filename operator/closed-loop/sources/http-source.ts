@@ -2,7 +2,7 @@
 import PQueue from 'p-queue';
 import type { MetricAnswer } from '../contract.ts';
 import { createHostGuard, type HostGuard } from './host-guard.ts';
-import { createJsonGetter } from './http-json.ts';
+import { createJsonClient } from './http-json.ts';
 import { numberAt } from './json-number.ts';
 import { groupIndexes, lateReason, messageOf, missing, type Source, type SourceMetrics } from './source.ts';
 
@@ -20,7 +20,7 @@ export const defaultHttpSourceHosts: readonly RegExp[] = [/\.svc(\.cluster\.loca
 
 export function createHttpSource(options: HttpSourceOptions): Source & { close(): void } {
   const { allowedHosts, metrics, concurrency = 64, guard = createHostGuard(allowedHosts) } = options;
-  const getter = createJsonGetter({ guard });
+  const client = createJsonClient({ guard });
   const queue = new PQueue({ concurrency });
 
   async function fetchJson(url: string, timeoutSeconds: number, signal: AbortSignal): Promise<unknown> {
@@ -30,7 +30,7 @@ export function createHttpSource(options: HttpSourceOptions): Source & { close()
         const done = (result: 'ok' | 'failed') =>
           metrics.asked('http', 'url', result, (performance.now() - started) / 1000);
         try {
-          const json = await getter.get(url, { timeoutSeconds, signal });
+          const json = await client.get(url, { timeoutSeconds, signal });
           done('ok');
           return json;
         } catch (error) {
@@ -65,6 +65,6 @@ export function createHttpSource(options: HttpSourceOptions): Source & { close()
       );
       return answers;
     },
-    close: () => getter.close(),
+    close: () => client.close(),
   };
 }

@@ -9,8 +9,7 @@ const term =
 export function parseLabelSelector(text: string): LabelPredicate | undefined {
   if (text.trim() === '') return undefined;
   const predicates: LabelPredicate[] = [];
-  // Commas between parentheses separate values, the others terms.
-  for (const part of text.split(/,(?![^(]*\))/)) {
+  for (const part of splitTerms(text)) {
     const groups = term.exec(part.trim())?.groups;
     if (groups === undefined) return undefined;
     const { absent, key, equality, value = '', set, values } = groups;
@@ -23,4 +22,20 @@ export function parseLabelSelector(text: string): LabelPredicate | undefined {
     } else predicates.push((labels) => Object.hasOwn(labels, key) === (absent === undefined));
   }
   return (labels) => predicates.every((holds) => holds(labels));
+}
+
+/** Commas between parentheses separate values, the others terms. */
+function splitTerms(text: string): string[] {
+  const terms: string[] = [];
+  let from = 0;
+  let isWithin = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '(' || character === ')') isWithin = character === '(';
+    else if (character === ',' && !isWithin) {
+      terms.push(text.slice(from, at));
+      from = at + 1;
+    }
+  }
+  return [...terms, text.slice(from)];
 }

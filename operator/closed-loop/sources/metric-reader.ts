@@ -15,6 +15,8 @@ import { createSourceMetrics, groupIndexes, lateReason, messageOf, missing, type
 export interface MetricReaderOptions {
   /** Undefined: its metrics are missing, with the reason. */
   readonly prometheus: Pick<PrometheusClient, 'samples'> | undefined;
+  /** See `createQueryPlanner`. */
+  readonly namespaceLabel?: string | undefined;
   readonly api: Pick<KubernetesApi, 'getPath' | 'list'>;
   /** From a cache of pods; asked of the API server when left out. */
   readonly listPods?: PodLister;
@@ -42,7 +44,7 @@ export function createMetricReader(options: MetricReaderOptions): ClosableMetric
     prometheus:
       prometheus === undefined
         ? missingSource('the operator has no Prometheus; start it with --prometheus URL')
-        : createPrometheusSource({ client: prometheus, now, metrics }),
+        : createPrometheusSource({ client: prometheus, now, metrics, namespaceLabel: options.namespaceLabel }),
     resource: createResourceSource({ api, listPods, now, metrics }),
     push: createPushSource(pushStore, now),
     http,

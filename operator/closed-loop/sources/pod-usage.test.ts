@@ -35,6 +35,7 @@ test.each([
   [utilization, (100 * 0.35) / 0.4],
   [{ name: 'cpu', type: 'AverageValue' }, 0.175],
   [{ name: 'cpu', type: 'Total' }, 0.35],
+  [{ name: 'cpu', type: 'TotalUtilization' }, (2 * 100 * 0.35) / 0.4],
   [{ name: 'memory', type: 'Utilization' }, 50],
   [{ name: 'memory', type: 'AverageValue' }, 32 * 2 ** 20],
 ] as const)('%j', (question, value) => {
@@ -81,4 +82,16 @@ test('sidecars and requests of the whole pod are counted', () => {
 
 test('no pods', () => {
   expect(answerFromPods([], both, utilization, now)).toEqual({ missing: 'the target has no pods' });
+});
+
+test('what a metrics server cannot have measured is not there', () => {
+  const negative = new Map([used('a', '-100m'), used('b', '100m')]);
+  const total = { name: 'cpu', type: 'Total' } as const;
+  expect(answerFromPods([pod('a'), pod('b')], negative, total, now)).toMatchObject({
+    value: 0.1,
+    incomplete: expect.any(String),
+  });
+  const [name, metrics] = used('a', '100m');
+  const undated = new Map([[name, { ...metrics, timestamp: 'yesterday' }]]);
+  expect(answerFromPods([pod('a')], undated, total, now)).toHaveProperty('missing');
 });

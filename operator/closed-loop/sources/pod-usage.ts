@@ -38,14 +38,14 @@ export interface PodMetrics {
 
 export interface ResourceQuestion {
   readonly name: 'cpu' | 'memory';
-  readonly type: 'Utilization' | 'AverageValue' | 'Total';
+  readonly type: 'Utilization' | 'AverageValue' | 'Total' | 'TotalUtilization';
 }
 
 /** Older measurements are taken for absent. */
 const maxAgeSeconds = 120;
 
 /**
- * Percent of requests, or cores or bytes per pod or in all, of the pods that are measured. Pods that end are left out; a
+ * Percent of requests on average or in all, or cores or bytes per pod or in all, of the pods that are measured. Pods that end are left out; a
  * number that leaves out a Ready pod is `incomplete`.
  * @param pods of the target
  * @param now Unix seconds
@@ -65,6 +65,7 @@ export function answerFromPods(
   let requested = 0;
   let measured = 0;
   let readyUnmeasured = 0;
+  const isPercent = type === 'Utilization' || type === 'TotalUtilization';
   for (const pod of alive) {
     const usage = usageOf(metrics.get(pod.metadata.name), name, now);
     if (usage === undefined) {
@@ -73,7 +74,7 @@ export function answerFromPods(
     }
     used += usage;
     measured++;
-    if (type !== 'Utilization') continue;
+    if (!isPercent) continue;
     const request = requestOf(pod, name);
     if (request === undefined) {
       return missing(`a container of the target's pods requests no ${name}; set it, or use type AverageValue`);
@@ -81,14 +82,21 @@ export function answerFromPods(
     requested += request;
   }
   if (measured === 0) return missing(`metrics.k8s.io has no ${name} of the target's pods yet`);
-  if (type === 'Utilization' && requested === 0) return missing(`the target's pods request 0 ${name}`);
-  const value = type === 'Total' ? used : type === 'AverageValue' ? used / measured : (100 * used) / requested;
+  if (isPercent && requested === 0) return missing(`the target's pods request 0 ${name}`);
+  const values = {
+    Total: used,
+    AverageValue: used / measured,
+    Utilization: (100 * used) / requested,
+    TotalUtilization: (100 * used * measured) / requested,
+  };
+  const value = values[type];
   if (readyUnmeasured === 0) return { value };
   return { value, incomplete: `metrics.k8s.io has no ${name} of some pods that are ready` };
 }
 
 function usageOf(metrics: PodMetrics | undefined, name: 'cpu' | 'memory', now: number): number | undefined {
-  if (metrics === undefined || now - Date.parse(metrics.timestamp) / 1000 > maxAgeSeconds) return undefined;
+  // Of a timestamp that is none, the age is not known to be small.
+  if (metrics === undefined || !(now - Date.parse(metrics.timestamp) / 1000 <= maxAgeSeconds)) return undefined;
   // A pod of which one container is not measured would seem idle.
   return sum(metrics.containers.map(({ usage }) => usage?.[name]));
 }
@@ -100,12 +108,12 @@ function requestOf({ spec }: MeasurablePod, name: 'cpu' | 'memory'): number | un
   return sum([...(spec?.containers ?? []), ...sidecars].map(({ resources }) => resources?.requests?.[name]));
 }
 
-/** Undefined when there is nothing to add up or one of them is no quantity. */
+/** Undefined when there is nothing to add up, or one of them is no quantity or takes away from the others. */
 function sum(quantities: readonly (string | number | undefined)[]): number | undefined {
   let total = 0;
   for (const quantity of quantities) {
     const amount = quantity === undefined ? undefined : parseQuantity(quantity);
-    if (amount === undefined) return undefined;
+    if (amount === undefined || amount < 0) return undefined;
     total += amount;
   }
   return quantities.length === 0 ? undefined : total;

@@ -22,8 +22,9 @@ beforeEach(() => {
 
 let isAvailable: () => boolean;
 
-const newSource = () =>
+const newSource = (more: { readonly namespaceLabel?: string } = {}) =>
   createPrometheusSource({
+    ...more,
     client: {
       async samples(query, signal = new AbortController().signal) {
         asked.push(query);
@@ -205,4 +206,69 @@ test('samples that are old, many, or no number are missing with the reason', asy
   });
   const two = [1, 2].map((value) => ({ labels: {}, second, value }));
   expect(await readOne(two)).toEqual({ missing: expect.stringContaining('more than one') });
+});
+
+test('a loop that selects too much is told so, and the others of its template get their numbers', async () => {
+  answer = (query) => {
+    if (query.includes('greedy')) throw new PrometheusError('too-large', 'q', { detail: 'the answer is too large' });
+    const apps = /app=~?"([^"]+)"/.exec(query)?.[1].split('|') ?? [];
+    return apps.map((app) => ({ labels: { ns: 'shop', app }, second, value: 7 }));
+  };
+  const answers = await newSource().read(
+    ['a', 'b', 'greedy', 'c'].map((name) => request(shareable, 'shop', name)),
+    soon(),
+  );
+  const told = { missing: 'Prometheus refuses the query: the answer is too large' };
+  expect(answers).toEqual([{ value: 7 }, { value: 7 }, told, { value: 7 }]);
+});
+
+test('queries that keep Prometheus busy wait for each other, and hold up nobody else', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  try {
+    const source = newSource();
+    const slow = Array.from({ length: 40 }, (_, i) => request(apart, 'greedy', `slow-${i}`));
+    // The first time nobody knows it.
+    answer = () => {
+      vi.advanceTimersByTime(5000);
+      return [{ labels: {}, second, value: 1 }];
+    };
+    await source.read(slow, soon());
+    let slowUnderWay = 0;
+    let mostSlow = 0;
+    answer = async (query, signal) => {
+      if (query.includes('slow-')) {
+        mostSlow = Math.max(mostSlow, ++slowUnderWay);
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      }
+      return [{ labels: {}, second, value: 1 }];
+    };
+    const tick = new AbortController();
+    const held = source.read(slow, tick.signal);
+    const others = await source.read(
+      Array.from({ length: 40 }, (_, i) => request(apart, 'shop', `other-${i}`)),
+      soon(),
+    );
+    expect(others.every((each) => 'value' in each)).toBe(true);
+    tick.abort(new Error('end of the tick'));
+    await held;
+    expect(mostSlow).toBe(3);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a query of one namespace reads nothing of another where the operator was told the label', async () => {
+  const source = newSource({ namespaceLabel: 'ns' });
+  const queries = ['sum(rps{ns="kube-system"})', 'sum({__name__=~".+"})', 'sum(rps{ns="$namespace",app="$target"})'];
+  await source.read(
+    queries.map((query) => request(query, 'shop', 'web')),
+    soon(),
+  );
+  expect(asked.toSorted()).toEqual([
+    'sum(rps{ns="shop",app="web"})',
+    'sum(rps{ns="shop",ns="kube-system"})',
+    'sum({ns="shop",__name__=~".+"})',
+  ]);
+  const [hidden] = await source.read([request('vector(0) # \r or secret', 'shop', 'web')], soon());
+  expect(hidden).toEqual({ missing: expect.stringContaining('control character') });
 });

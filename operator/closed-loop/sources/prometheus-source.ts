@@ -22,7 +22,11 @@ export interface PrometheusSourceOptions {
   readonly now: () => number;
   readonly metrics: SourceMetrics;
   readonly concurrency?: number;
+  /** Of queries that were slow before, which wait for each other. */
+  readonly slowConcurrency?: number;
   readonly limits?: SharedQueryLimits;
+  /** See `createQueryPlanner`. */
+  readonly namespaceLabel?: string | undefined;
   /** A sample older than this is missing. */
   readonly maxAgeSeconds?: number;
   /** A query that cannot be asked as it stands is asked again after this time. */
@@ -37,29 +41,40 @@ interface Refusal {
   readonly until: number;
 }
 
-/** Refused queries that are remembered; a query that is forgotten is merely asked again. */
-const refusalsKept = 10_000;
+/** Refused and slow queries that are remembered; a query that is forgotten is merely asked again. */
+const queriesKept = 10_000;
+/** A query that keeps Prometheus busy for longer goes beside those that do not. */
+const slowSeconds = 2;
 
 export function createPrometheusSource(options: PrometheusSourceOptions): Source {
   const { client, now, metrics, maxAgeSeconds = 120, refusedForSeconds = 60, failedForSeconds = 10 } = options;
-  const { concurrency = 10, limits = defaultSharedQueryLimits } = options;
-  const planner = createQueryPlanner(limits);
+  const { concurrency = 10, slowConcurrency = 3, limits = defaultSharedQueryLimits } = options;
+  const planner = createQueryPlanner({ limits, namespaceLabel: options.namespaceLabel });
   const queue = new PQueue({ concurrency });
+  const slowQueue = new PQueue({ concurrency: slowConcurrency });
   const breaker = createCircuitBreaker({
     outage: outageOf,
     probe: (signal) => client.samples('vector(1)', signal),
   });
   /** By own text: loops whose query Prometheus refuses, so that they spoil no shared query. */
-  const refusals = new LRUCache<string, Refusal>({ max: refusalsKept });
+  const refusals = new LRUCache<string, Refusal>({ max: queriesKept });
+  /** By own text. Whoever writes them must not hold up the queries of everybody else. */
+  const slow = new LRUCache<string, true>({ max: queriesKept });
   metrics.available('prometheus', () => !breaker.isOpen);
 
   async function ask(text: string, kind: 'shared' | 'own', deadline: AbortSignal): Promise<PrometheusSample[]> {
+    // A second series tells that one's query is not in order; more of them tell nothing.
+    const most = kind === 'own' ? 2 : undefined;
     const question = async () => {
       const started = performance.now();
-      const done = (result: 'ok' | 'failed') =>
-        metrics.asked('prometheus', kind, result, (performance.now() - started) / 1000);
+      const done = (result: 'ok' | 'failed') => {
+        const seconds = (performance.now() - started) / 1000;
+        metrics.asked('prometheus', kind, result, seconds);
+        if (kind === 'own' && seconds > slowSeconds) slow.set(text, true);
+        else if (slow.size > 0) slow.delete(text);
+      };
       try {
-        const samples = await client.samples(text, deadline);
+        const samples = await client.samples(text, deadline, most);
         done('ok');
         return samples;
       } catch (error) {
@@ -67,7 +82,8 @@ export function createPrometheusSource(options: PrometheusSourceOptions): Source
         throw error;
       }
     };
-    return breaker.run(() => queue.add(question, { signal: deadline }));
+    const lane = slow.has(text) ? slowQueue : queue;
+    return breaker.run(() => lane.add(question, { signal: deadline }));
   }
 
   async function readOwn({ text, requests }: OwnQuery, deadline: AbortSignal, answer: Answer): Promise<void> {
@@ -120,7 +136,7 @@ export function createPrometheusSource(options: PrometheusSourceOptions): Source
             : Promise.all(half.map((member) => readOwn(member, deadline, answer))),
         ),
       );
-    } else if (refused.httpStatus === 422) {
+    } else if (refused.httpStatus === 422 || refused.code === 'too-large') {
       await Promise.all(others.map((member) => readOwn(member, deadline, answer)));
     } else {
       // It cannot be parsed or has no number as its result, whatever the values: they are escaped.
@@ -166,7 +182,8 @@ type Answer = (requests: readonly number[], given: MetricAnswer) => void;
 /** Prometheus is there, and this query will not get a number from it. */
 function isRefused(error: unknown): error is PrometheusError {
   if (!(error instanceof PrometheusError)) return false;
-  return error.httpStatus === 400 || error.httpStatus === 422 || error.code === 'not-a-number';
+  if (error.code === 'not-a-number' || error.code === 'too-large') return true;
+  return error.httpStatus === 400 || error.httpStatus === 422;
 }
 
 function outageOf(error: unknown): string | undefined {

@@ -1,6 +1,7 @@
 /** Which queries answer the Prometheus requests of one tick: equal ones asked once, those of one template together. Pure. */
 import { LRUCache } from 'lru-cache';
 import { UserError } from '../../../env/errors.ts';
+import { confineSelectors } from '../../../policies/promql/confine-selectors.ts';
 import type { MetricRequest } from '../contract.ts';
 import { analyseSharing, type Sharing } from './query-sharing.ts';
 import { parseQueryTemplate, type QueryTemplate, renderQuery } from './query-template.ts';
@@ -48,14 +49,22 @@ interface CompiledTemplate {
   readonly sharing: Sharing;
 }
 
-/** @param templatesKept templates whose analysis is remembered */
-export function createQueryPlanner(limits = defaultSharedQueryLimits, templatesKept = 5000): QueryPlanner {
+export interface QueryPlannerOptions {
+  readonly limits?: SharedQueryLimits;
+  /** Templates whose analysis is remembered. */
+  readonly templatesKept?: number;
+  /** Label that every selector has to match with the loop's namespace, whatever else it asks for. */
+  readonly namespaceLabel?: string | undefined;
+}
+
+export function createQueryPlanner(options: QueryPlannerOptions = {}): QueryPlanner {
+  const { limits = defaultSharedQueryLimits, templatesKept = 5000, namespaceLabel } = options;
   const compiled = new LRUCache<string, CompiledTemplate | UserError>({ max: templatesKept });
 
   function compile(source: string): CompiledTemplate {
     let result = compiled.get(source);
     if (result === undefined) {
-      result = compileOrError(source);
+      result = compileOrError(source, namespaceLabel);
       compiled.set(source, result);
     }
     if (result instanceof UserError) throw result;
@@ -124,9 +133,13 @@ export function explainSharing(
   return sharing.shared ? { shared: true, labels: sharing.labels.map(({ name }) => name) } : sharing;
 }
 
-function compileOrError(source: string): CompiledTemplate | UserError {
+function compileOrError(source: string, namespaceLabel: string | undefined): CompiledTemplate | UserError {
   try {
-    const template = parseQueryTemplate(source);
+    const asked =
+      namespaceLabel === undefined
+        ? source
+        : confineSelectors(source, { label: namespaceLabel, operator: '=', content: '$namespace' });
+    const template = parseQueryTemplate(asked);
     return { template, sharing: analyseSharing(template) };
   } catch (error) {
     if (error instanceof UserError) return error;
