@@ -25,6 +25,11 @@ export const verbs: readonly Verb[] = [
     load: () => import('./training/env-server/serve-env-command.ts'),
   },
   {
+    name: 'import-onnx',
+    summary: 'make a checkpoint of an actor trained elsewhere: Stable-Baselines3, RLlib or any ONNX',
+    load: () => import('./training/onnx-import/import-onnx-command.ts'),
+  },
+  {
     name: 'trace',
     summary: 'write synthetic load traces as CSV',
     load: () => import('./env/workload/trace-command.ts'),
@@ -43,6 +48,11 @@ export const verbs: readonly Verb[] = [
     name: 'calibrate',
     summary: 'fit an app model and a load trace to what was measured',
     load: () => import('./env/calibration/calibrate-command.ts'),
+  },
+  {
+    name: 'adopt',
+    summary: 'bring an application under the two loops, at first only watching, beside whatever scales it',
+    load: () => import('./training/adopt/adopt-command.ts'),
   },
   {
     name: 'promote',
@@ -74,6 +84,11 @@ export const verbs: readonly Verb[] = [
     name: 'groups',
     summary: 'import groups.txt as ScalingGroups',
     load: () => import('./operator/groups-command.ts'),
+  },
+  {
+    name: 'migrate',
+    summary: 'convert HorizontalPodAutoscalers and KEDA ScaledObjects to closed loops that behave alike',
+    load: () => import('./operator/migrate-command.ts'),
   },
   {
     name: 'lab',

@@ -1,10 +1,12 @@
 /** Every benchmark by the name that `--only` takes; each runs in a process of its own. */
 import { agentScaleBenchmark } from './agent-scale.ts';
+import { bundleBenchmark } from './bundle.ts';
 import { calibrationBenchmark } from './calibration.ts';
 import { closedLoopsBenchmark } from './closed-loops.ts';
 import { deliberationBenchmark } from './deliberation.ts';
 import { environmentBenchmark } from './environment.ts';
 import { groupScalingBenchmark } from './group-scaling.ts';
+import { gymnasiumBenchmark } from './gymnasium.ts';
 import { a2cBenchmark, ppoBenchmark } from './learners.ts';
 import { liveMetricsBenchmark } from './live-metrics.ts';
 import type { Benchmark } from './measurement.ts';
@@ -16,6 +18,7 @@ import { updateBenchmarks } from './update.ts';
 export const benchmarks: readonly Benchmark[] = [
   simulatorBenchmark,
   environmentBenchmark,
+  gymnasiumBenchmark,
   ppoBenchmark,
   a2cBenchmark,
   ...updateBenchmarks,
@@ -27,4 +30,5 @@ export const benchmarks: readonly Benchmark[] = [
   agentScaleBenchmark,
   liveMetricsBenchmark,
   calibrationBenchmark,
+  bundleBenchmark,
 ];

@@ -1,7 +1,7 @@
 /** Decisions per second of the vector environment: simulator, reactive loop, observation and reward, with random moves. */
 import { loadApp } from '../env/apps/load-app.ts';
 import { createLaneRandom } from '../env/simulator/lane-random.ts';
-import { createScalingEnv } from '../env/simulator/scaling-env.ts';
+import { createScalingEnv, type ScalingEnv } from '../env/simulator/scaling-env.ts';
 import { createReactiveLoop } from '../policies/reactive/batched-loop.ts';
 import { agentLoopSpec } from '../policies/reactive/default-specs.ts';
 import { trainOptionsSchema } from '../training/options.ts';
@@ -25,15 +25,20 @@ export const environmentBenchmark: Benchmark = {
   },
 };
 
-async function stepRate(appName: string, lanes: number, options: BenchmarkOptions): Promise<Measurement> {
+/** At the default decision interval, with the reactive loop that an agent stands over. */
+export async function scalingEnv(appName: string, lanes: number): Promise<ScalingEnv> {
   const app = await loadApp(appName);
   const { intervalSeconds } = trainOptionsSchema.parse({});
-  const env = createScalingEnv({
+  return createScalingEnv({
     app,
     lanes,
     intervalSeconds,
     createReactiveLoop: (count) => createReactiveLoop({ spec: agentLoopSpec(app), app, lanes: count }),
   });
+}
+
+export async function stepRate(appName: string, lanes: number, options: BenchmarkOptions): Promise<Measurement> {
+  const env = await scalingEnv(appName, lanes);
   env.reset(1);
   const random = createLaneRandom(lanes);
   for (let lane = 0; lane < lanes; lane++) random.seed(lane, lane);

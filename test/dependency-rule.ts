@@ -12,7 +12,7 @@ const ranks: Readonly<Record<string, number>> = {
 };
 
 /** Folders that may import anything. */
-const free = new Set(['bench', 'test', 'bin', 'vitest.config.ts']);
+const free = new Set(['bench', 'bridges', 'notebooks', 'test', 'bin', 'vitest.config.ts']);
 
 /** Packages that only some places may import. */
 const confined: readonly { packages: RegExp; to: readonly string[] }[] = [

@@ -33,7 +33,10 @@ export interface Beginning {
 }
 
 /** The traffic to train on: of each trace the part that is not held out. Undefined: synthetic. */
-export async function readTrainingTraces({ traces: files, holdOut }: TrainFlags): Promise<Trace[] | undefined> {
+export async function readTrainingTraces({
+  traces: files,
+  holdOut,
+}: Pick<TrainFlags, 'traces' | 'holdOut'>): Promise<Trace[] | undefined> {
   if (files === undefined) {
     if (holdOut === undefined) return undefined;
     throw new UserError('HELD_OUT', '--hold-out keeps a part of --traces for judging; name traces or leave it out');
