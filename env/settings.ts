@@ -10,29 +10,41 @@ const flag = z
   .transform((value) => value !== undefined && value !== '' && value !== '0' && value !== 'false');
 
 const settingsSchema = z.object({
-  /** The tensor backend to try first; `auto` is native, then wasm, then cpu. */
-  DUOLOOP_BACKEND: z.enum(['auto', 'native', 'wasm', 'cpu']).default('auto'),
-  /** Stack traces with errors. */
-  DUOLOOP_DEBUG: flag,
-  /** Set by CI systems: there, what would be a fallback for a user is a failure. */
-  CI: flag,
-  XDG_CACHE_HOME: z.string().optional(),
-  /** Paths joined by the system's delimiter, as kubectl reads it. */
-  KUBECONFIG: z.string().optional(),
-  /** A folder with the programs of a control plane, for the lab and the cluster tests. */
-  DUOLOOP_BIN_DIR: z.string().optional(),
-  /** The same, as envtest and its setup tool name it. */
-  KUBEBUILDER_ASSETS: z.string().optional(),
-  PATH: z.string().optional(),
-  /** Set by Kubernetes in every pod: where its API server is. */
-  KUBERNETES_SERVICE_HOST: z.string().optional(),
-  KUBERNETES_SERVICE_PORT: z.string().optional(),
-  /** As the Coordinated Scaling Operator names them; `duoloop groups import` takes them where its flags are left out. */
-  GROUP_FILE: z.string().optional(),
-  NAMESPACE: z.string().optional(),
-  APP_NAME: z.string().optional(),
-  ACTION_INTERVAL: z.string().optional(),
+  DUOLOOP_BACKEND: z
+    .enum(['auto', 'native', 'wasm', 'cpu'])
+    .default('auto')
+    .describe('The tensor backend: native, wasm or cpu; auto, the default, takes the first of them that works.'),
+  DUOLOOP_DEBUG: flag.describe('1: stack traces with errors.'),
+  CI: flag.describe('Set by CI systems: there, what would be a fallback for a user is a failure.'),
+  XDG_CACHE_HOME: z
+    .string()
+    .optional()
+    .describe('Holds the folder duoloop with downloads and builds that survive a new checkout; ~/.cache when not set.'),
+  KUBECONFIG: z
+    .string()
+    .optional()
+    .describe('Files with clusters and users, joined as kubectl reads them; ~/.kube/config when not set.'),
+  DUOLOOP_BIN_DIR: z.string().optional().describe("A folder with a control plane's programs, for the lab."),
+  KUBEBUILDER_ASSETS: z.string().optional().describe('The same, as envtest and its setup tool name it.'),
+  PATH: z
+    .string()
+    .optional()
+    .describe("Where programs are looked for after those folders, before Duoloop's own cache."),
+  KUBERNETES_SERVICE_HOST: z.string().optional().describe('Set by Kubernetes in every pod: where its API server is.'),
+  KUBERNETES_SERVICE_PORT: z.string().optional().describe('Set by Kubernetes in every pod, beside it.'),
+  GROUP_FILE: z
+    .string()
+    .optional()
+    .describe('As the Coordinated Scaling Operator names it: the file of duoloop groups import, where it is left out.'),
+  NAMESPACE: z.string().optional().describe('Of the same: --namespace of duoloop groups import.'),
+  APP_NAME: z.string().optional().describe('Of the same: --app-name of duoloop groups import.'),
+  ACTION_INTERVAL: z.string().optional().describe('Of the same: --action-interval of duoloop groups import.'),
 });
+
+/** For the reference: what the environment may set, in the order above. */
+export const environmentVariables: readonly { readonly name: string; readonly description: string }[] = Object.entries(
+  settingsSchema.shape,
+).map(([name, { description = '' }]) => ({ name, description }));
 
 export interface Settings {
   readonly tensorBackend: 'auto' | 'native' | 'wasm' | 'cpu';

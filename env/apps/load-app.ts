@@ -2,10 +2,14 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { firstFaults, parseBoundedJson } from '../bounded-json.ts';
 import { UserError } from '../errors.ts';
 import { type AppModel, appModelSchema, appModelVersion } from './app-model.ts';
 
 export const shippedApps = ['frontend', 'teastore', 'boutique', 'boutique-moving'] as const;
+
+/** Enough for 64 services with a call between any two of them, or for 300 curves of 40 points. */
+const modelBounds = { characters: 16 * 1024 * 1024, values: 50_000, depth: 16 };
 
 /** Reads a shipped app model by name, or one from a file. Throws UserError. */
 export async function loadApp(nameOrFile: string): Promise<AppModel> {
@@ -28,19 +32,25 @@ export async function loadApp(nameOrFile: string): Promise<AppModel> {
 export function parseApp(text: string, origin: string): AppModel {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseBoundedJson(text, modelBounds);
   } catch (cause) {
+    if (cause instanceof RangeError) {
+      throw new UserError('APP_INVALID', `app model ${origin} ${cause.message}; no application needs as many`, {
+        cause,
+      });
+    }
     throw new UserError('APP_INVALID', `app model ${origin}: not JSON (${(cause as Error).message})`, { cause });
   }
   const version = (value as { version?: unknown } | null)?.version;
   if (version !== appModelVersion) {
     throw new UserError(
       'APP_VERSION',
-      `app model ${origin}: version ${JSON.stringify(version)} is not supported; this Duoloop reads version ${appModelVersion}. Calibrate the app again, or use the Duoloop that wrote it`,
+      `app model ${origin}: version ${JSON.stringify(version)?.slice(0, 40)} is not supported; this Duoloop reads version ${appModelVersion}. Calibrate the app again, or use the Duoloop that wrote it`,
     );
   }
   const parsed = appModelSchema.safeParse(value);
-  if (!parsed.success) throw new UserError('APP_INVALID', `app model ${origin}:\n${z.prettifyError(parsed.error)}`);
+  if (!parsed.success)
+    throw new UserError('APP_INVALID', `app model ${origin}:\n${z.prettifyError(firstFaults(parsed.error))}`);
   return parsed.data;
 }
 

@@ -54,6 +54,16 @@ describe('duoloop calibrate', () => {
     expect(html.match(/role="img"/g)).toHaveLength(5 + 3);
   });
 
+  it('writes what it found as JSON, for charts of one’s own', async () => {
+    const printed = JSON.parse(await run({ csv: file('measured.csv'), sla: '6', json: '-' }));
+    await run({ csv: file('measured.csv'), sla: '6', json: file('calibration.json') });
+    expect(JSON.parse(await readFile(file('calibration.json'), 'utf8'))).toEqual(printed);
+    expect(printed.app).toEqual(JSON.parse(await readFile(file('app.json'), 'utf8')));
+    const [{ points, samples }] = printed.fit.curves;
+    expect(points[0].p95Milliseconds.low).toBeLessThanOrEqual(points[0].p95Milliseconds.value);
+    expect(samples.length).toBeGreaterThan(points.length);
+  });
+
   it.each([
     [{}, /--csv or --history is needed/],
     [{ csv: 'a.csv', history: 'b.parquet' }, /only one of them/],

@@ -22,6 +22,7 @@ const schema = z
     out: z.string(),
     trace: z.string(),
     html: z.string().optional(),
+    json: z.string().optional(),
     sla: z.coerce.number().positive().optional(),
     name: z
       .string()
@@ -63,6 +64,7 @@ export const command = defineCommand({
     { flags: '--out <file>', description: 'app model, for --app of the other commands' },
     { flags: '--trace <file>', description: 'trace CSV of the load' },
     { flags: '--html <file>', description: 'report: fit against data, and where data are too thin to trust' },
+    { flags: '--json <file>', description: 'writes everything that was found as JSON; - is stdout' },
     { flags: '--sla <milliseconds>', description: 'the promise: p95 latency at the entry at or below this' },
     { flags: '--name <name>', description: 'of the app model (default: the namespace, else the entry)' },
     {
@@ -92,7 +94,8 @@ export const command = defineCommand({
       seed: input.seed,
     });
     await write(input, calibration, context);
-    context.print(renderCalibrationText(calibration));
+    if (input.json === '-') context.print(JSON.stringify(calibration));
+    else context.print(renderCalibrationText(calibration));
     return 0;
   },
 });
@@ -132,6 +135,8 @@ async function write(input: Input, calibration: Calibration, context: CommandCon
   if (input.html !== undefined) {
     await writeFileWhole(input.html, renderCalibrationPage(calibration, context.commandLine));
   }
-  const files = [input.out, input.trace, input.html].filter((file) => file !== undefined);
+  const jsonFile = input.json === '-' ? undefined : input.json;
+  if (jsonFile !== undefined) await writeFileWhole(jsonFile, `${JSON.stringify(calibration)}\n`);
+  const files = [input.out, input.trace, input.html, jsonFile].filter((file) => file !== undefined);
   context.log(`wrote ${files.join(', ')}`);
 }

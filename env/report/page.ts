@@ -1,5 +1,6 @@
 /** The HTML around a report: one document without anything fetched, and without scripts unless it is a live one. */
 import { createHash } from 'node:crypto';
+import { colorDeclarations, darkColors, lightColors } from './theme.ts';
 
 export function escapeHtml(text: string): string {
   return text
@@ -11,10 +12,8 @@ export function escapeHtml(text: string): string {
 }
 
 const style = `
-:root{color-scheme:light dark;--ink:#1b1f24;--muted:#59636e;--rule:#e3e7ec;--surface:#fff;--raised:#f6f8fa;--accent:#0b5cad;--violation:#d55e00;
---policy-1:#0072b2;--policy-2:#009e73;--policy-3:#b0578d;--policy-4:#b87800;--policy-5:#3c9bd0;--policy-6:#6a4fa3;--policy-7:#5b6570}
-@media (prefers-color-scheme:dark){:root{--ink:#e6e9ed;--muted:#9aa4b0;--rule:#2f363e;--surface:#14181d;--raised:#1d232a;--accent:#6cb6ff;--violation:#ff8a3d;
---policy-1:#4ea8de;--policy-2:#2cc79a;--policy-3:#de8fbd;--policy-4:#e6a92e;--policy-5:#8fd0f5;--policy-6:#a991e0;--policy-7:#aab4bf}}
+:root{color-scheme:light dark;${colorDeclarations(lightColors)}}
+@media (prefers-color-scheme:dark){:root{${colorDeclarations(darkColors)}}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--surface);color:var(--ink);font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}
 main{max-width:1120px;margin:0 auto;padding:24px 20px 64px}

@@ -8,81 +8,154 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type AppModel, appModelSchema } from '../../env/apps/app-model.ts';
 import { appHash, loadApp, shippedApps } from '../../env/apps/load-app.ts';
+import { firstFaults, parseBoundedJson } from '../../env/bounded-json.ts';
 import { UserError } from '../../env/errors.ts';
 import { loopSpecSchema } from '../reactive/loop-spec.ts';
-import { type NetworkShape, networkLayout } from './network.ts';
-import type { Normalisation } from './normalisation.ts';
+import { activationNames, type NetworkShape, networkLayout } from './network.ts';
+import { type InputScaling, type Normalisation, normalisedInputs } from './normalisation.ts';
 
 export const checkpointVersion = 1;
+/** What was trained has some thousand values; with a long training curve, some ten thousand. */
+const documentBounds = { characters: 4 * 1024 * 1024, values: 50_000, depth: 32 };
 const finite = z.number();
 const orNull = finite.nullable();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 const outcomeSchema = z.strictObject({
-  policy: z.string(),
-  traces: z.int().min(1),
-  violationPercent: finite,
-  meanReplicas: finite,
-  podHours: finite,
-  scalingActions: finite,
-  p95Milliseconds: z.strictObject({ mean: finite, max: finite }),
+  policy: z.string().describe('checkpoint:this, or a baseline.'),
+  traces: z.int().min(1).describe('Traces that the figures are means over.'),
+  violationPercent: finite.describe('Share of time above the SLA.'),
+  meanReplicas: finite.describe('Ready and pending pods.'),
+  podHours: finite.describe('The same, summed over time.'),
+  scalingActions: finite.describe('Changes of desired replicas.'),
+  p95Milliseconds: z
+    .strictObject({ mean: finite.describe('Over all steps.'), max: finite.describe('Of the worst step of all.') })
+    .describe('p95 latency at the entry.'),
 });
 
+const environmentSteps = finite.describe('Decisions of all lanes so far.');
+const seconds = finite.describe('Since training began.');
+
 const trainingPointSchema = z.strictObject({
-  environmentSteps: finite,
-  seconds: finite,
-  reward: orNull,
-  violationPercent: orNull,
-  meanReplicas: orNull,
-  entropy: orNull,
-  klDivergence: orNull,
-  lagrangeMultiplier: orNull,
+  environmentSteps,
+  seconds,
+  reward: orNull.describe('Mean of a decision.'),
+  violationPercent: orNull.describe('Share of time above the SLA.'),
+  meanReplicas: orNull.describe('Ready and pending pods.'),
+  entropy: orNull.describe('Mean entropy of the actions over all heads, nats.'),
+  klDivergence: orNull.describe('Approximate, of an update, nats.'),
+  lagrangeMultiplier: orNull.describe('Weight of a violation.'),
 });
 
 const validationPointSchema = z.strictObject({
-  environmentSteps: finite,
-  seconds: finite,
-  violationPercent: finite,
-  meanReplicas: finite,
+  environmentSteps,
+  seconds,
+  violationPercent: finite.describe('Share of time above the SLA.'),
+  meanReplicas: finite.describe('Ready and pending pods.'),
+});
+
+/** An actor that was trained elsewhere: what it does differently from one of our own. It has no critic. */
+const importedSchema = z.strictObject({
+  format: z.literal('onnx').describe('Of the file that it was read from.'),
+  sha256: sha256.describe('Of that file.'),
+  producer: z.string().describe('Library and version that wrote the file.'),
+  activations: z.array(z.enum(activationNames)).describe('After each hidden layer.'),
+  inputs: z
+    .strictObject({
+      centre: z.array(finite).describe('Subtracted from each feature.'),
+      scale: z.array(finite).describe('Then multiplied with.'),
+      low: finite.optional().describe('Then cut off below; not at all when left out.'),
+      high: finite.optional().describe('Then cut off above; not at all when left out.'),
+    })
+    .describe('Its own scaling of raw features; `normalisation` then only tells what is usual.'),
 });
 
 export const checkpointSchema = z.strictObject({
-  schemaVersion: z.literal(checkpointVersion),
-  algorithm: z.enum(['ppo', 'a2c']),
-  createdAt: z.iso.datetime(),
-  /** The model goes along, so that an agent needs nothing else; older checkpoints have only the name of a shipped one. */
-  app: z.strictObject({ name: z.string(), hash: sha256, model: appModelSchema.optional() }),
-  /** Hash of the traces and of their randomisation. */
-  workloadHash: sha256,
-  /** Own traffic that it was trained on, each trace's load without its name; absent for synthetic traffic. */
-  trainingTraces: z.array(z.strictObject({ name: z.string(), sha256 })).optional(),
-  gitCommit: z.string().nullable(),
-  seeds: z.record(z.string(), z.int()),
-  intervalSeconds: z.number().positive(),
-  observationNames: z.array(z.string()).min(1),
-  actionHeads: z.array(z.strictObject({ name: z.string(), choices: z.array(z.string()).min(2) })).min(1),
-  hidden: z.array(z.int().min(1)).min(1),
-  normalisation: z.strictObject({ count: finite, mean: z.array(finite), variance: z.array(finite.min(0)) }),
-  /** The reactive loop that it was trained over. */
-  loop: loopSpecSchema,
-  hyperparameters: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])),
-  trainingCurve: z.array(trainingPointSchema),
-  validation: z.array(validationPointSchema),
-  /** This policy and baselines, means over the same held-out traces. */
-  evaluation: z.array(outcomeSchema),
-  weights: z.strictObject({ sha256, bytes: z.int().min(4) }),
-  /** What `train --resume` goes on from; `optimizer.bin` belongs to it. */
+  schemaVersion: z.literal(checkpointVersion).describe('Of this format.'),
+  algorithm: z.enum(['ppo', 'a2c', 'imported']).describe('What trained it.'),
+  createdAt: z.iso.datetime().describe('In UTC.'),
+  app: z
+    .strictObject({
+      name: z.string().describe('Of the app model.'),
+      hash: sha256.describe('Of its content.'),
+      model: appModelSchema
+        .optional()
+        .describe('The model itself; older checkpoints have only the name of a shipped one.'),
+    })
+    .describe('What it was trained for.'),
+  workloadHash: sha256.describe('Of the traces that it was trained on, and of their randomisation.'),
+  trainingTraces: z
+    .array(
+      z.strictObject({
+        name: z.string().describe('Of the trace.'),
+        sha256: sha256.describe('Of its load, without its name.'),
+      }),
+    )
+    .optional()
+    .describe('Own traffic that it was trained on; absent for synthetic traffic.'),
+  gitCommit: z.string().nullable().describe('Of the Duoloop that trained it; null outside of a checkout.'),
+  seeds: z.record(z.string(), z.int()).describe('By what they were for.'),
+  intervalSeconds: z.number().positive().describe('Between two decisions.'),
+  observationNames: z.array(z.string().max(253)).min(1).max(4096).describe('Inputs of the network, in their order.'),
+  actionHeads: z
+    .array(
+      z.strictObject({
+        name: z.string().describe('What is decided.'),
+        choices: z.array(z.string()).min(2).max(256).describe('In the order of its outputs.'),
+      }),
+    )
+    .min(1)
+    .max(16)
+    .describe('Outputs of the network: a choice of each head is an action.'),
+  hidden: z.array(z.int().min(1)).max(16).describe('Width of each hidden layer.'),
+  normalisation: z
+    .strictObject({
+      count: finite.describe('Observations that they were taken of.'),
+      mean: z.array(finite).describe('Of each input.'),
+      variance: z.array(finite.min(0)).describe('Of each input.'),
+    })
+    .describe('What inputs are normalised by: less their mean, divided by their standard deviation.'),
+  imported: importedSchema
+    .optional()
+    .describe(
+      'Of an actor that was trained elsewhere. Absent: tanh between layers, inputs normalised, a critic beside the actor.',
+    ),
+  loop: loopSpecSchema.describe('The reactive loop that it was trained over, with the fields of a ClosedLoop.'),
+  hyperparameters: z
+    .record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()]))
+    .describe('Options of the training, by name.'),
+  trainingCurve: z.array(trainingPointSchema).describe('A point a segment.'),
+  validation: z.array(validationPointSchema).describe('The policy without exploration, on traces of its own.'),
+  evaluation: z.array(outcomeSchema).describe('This policy and baselines, means over the same held-out traces.'),
+  weights: z
+    .strictObject({
+      sha256: sha256.describe('What DeliberativeLoops name it by.'),
+      bytes: z.int().min(4).describe('Its length.'),
+    })
+    .describe('Of weights.bin: float32, little-endian.'),
   resume: z
     .strictObject({
-      segment: z.int().min(0),
-      environmentSteps: z.int().min(0),
-      seconds: finite,
-      adamStep: z.int().min(0),
-      returnMoments: z.strictObject({ count: finite, mean: finite, variance: finite }),
-      lagrangian: z.strictObject({ multiplier: finite, violationPercent: orNull }),
-      optimizerSha256: sha256,
+      segment: z.int().min(0).describe('Segments that are done.'),
+      environmentSteps: z.int().min(0).describe('Decisions that are done.'),
+      seconds,
+      adamStep: z.int().min(0).describe("Of the optimiser's bias correction."),
+      returnMoments: z
+        .strictObject({
+          count: finite.describe('Returns that they were taken of.'),
+          mean: finite.describe('Of returns.'),
+          variance: finite.describe('Of returns.'),
+        })
+        .describe('What rewards are scaled by.'),
+      lagrangian: z
+        .strictObject({
+          multiplier: finite.describe('Weight of a violation.'),
+          violationPercent: orNull.describe('Share of time above the SLA, smoothed.'),
+        })
+        .describe('Where the search for the weight of a violation stands.'),
+      optimizerSha256: sha256.describe('Of optimizer.bin.'),
     })
-    .nullable(),
+    .nullable()
+    .describe('What `train --resume` goes on from; `optimizer.bin` belongs to it. Null where neither is there.'),
 });
 
 export type CheckpointDocument = z.infer<typeof checkpointSchema>;
@@ -99,7 +172,15 @@ export function networkShape(document: CheckpointDocument): NetworkShape {
     inputs: document.observationNames.length,
     hidden: document.hidden,
     heads: document.actionHeads.map((head) => head.choices.length),
+    ...(document.imported && { activations: document.imported.activations, hasCritic: false }),
   };
+}
+
+/** What the actor's first layer is given. */
+export function checkpointInputs(document: CheckpointDocument): InputScaling {
+  if (document.imported === undefined) return normalisedInputs(checkpointNormalisation(document));
+  const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY, ...inputs } = document.imported.inputs;
+  return { ...inputs, low, high };
 }
 
 /**
@@ -185,20 +266,27 @@ export async function parseCheckpoint(
     return fail('CHECKPOINT_MISSING', 'there is no checkpoint.json; name the folder that duoloop train wrote');
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(text).toString('utf8'));
+    value = parseBoundedJson(Buffer.from(text).toString('utf8'), documentBounds);
   } catch (cause) {
+    if (cause instanceof RangeError) {
+      return fail(
+        'CHECKPOINT_INVALID',
+        `checkpoint.json ${cause.message}, which no training writes; copy it anew`,
+        cause,
+      );
+    }
     return fail('CHECKPOINT_INVALID', `checkpoint.json is not JSON (${(cause as Error).message}); copy it anew`, cause);
   }
   const version = (value as { schemaVersion?: unknown } | null)?.schemaVersion;
   if (version !== checkpointVersion) {
     return fail(
       'CHECKPOINT_VERSION',
-      `schemaVersion ${JSON.stringify(version)} is not supported, this Duoloop reads ${checkpointVersion}; train it again`,
+      `schemaVersion ${JSON.stringify(version)?.slice(0, 40)} is not supported, this Duoloop reads ${checkpointVersion}; train it again`,
     );
   }
   const parsed = checkpointSchema.safeParse(value);
   if (!parsed.success)
-    return fail('CHECKPOINT_INVALID', `checkpoint.json:\n${z.prettifyError(parsed.error)}`, parsed.error);
+    return fail('CHECKPOINT_INVALID', `checkpoint.json:\n${z.prettifyError(firstFaults(parsed.error))}`, parsed.error);
   const document = parsed.data;
   const weights = await read('weights.bin');
   if (weights === undefined) return fail('CHECKPOINT_MISSING', 'weights.bin is missing; copy the whole folder');
@@ -221,6 +309,13 @@ export async function parseCheckpoint(
       'CHECKPOINT_SHAPE',
       `normalisation has ${document.normalisation.mean.length} means for ${width} observations`,
     );
+  }
+  const { imported } = document;
+  if (imported && [imported.inputs.centre, imported.inputs.scale].some(({ length }) => length !== width)) {
+    return fail('CHECKPOINT_SHAPE', `imported.inputs has to have ${width} centres and scales; import it again`);
+  }
+  if (imported && imported.activations.length !== document.hidden.length) {
+    return fail('CHECKPOINT_SHAPE', `imported.activations has to have ${document.hidden.length}; import it again`);
   }
   const parameters = decodeFloats(weights);
   if (!parameters.every(Number.isFinite))

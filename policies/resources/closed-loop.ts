@@ -44,12 +44,13 @@ export const metricSourceSchema = constrained(
       .describe('Asked of Prometheus.'),
     resource: z
       .strictObject({
-        name: z.enum(['cpu', 'memory']),
+        name: z.enum(['cpu', 'memory']).describe('Which resource.'),
         type: z
-          .enum(['Utilization', 'AverageValue', 'Total'])
+          .enum(['Utilization', 'AverageValue', 'Total', 'TotalUtilization'])
           .default('Utilization')
           .describe(
-            "Percent of the pods' requests, or cores and bytes of one pod on average, or of all pods together.",
+            "Percent of the pods' requests, cores and bytes of one pod on average, or of all pods together; TotalUtilization " +
+              'adds up the percents of all pods, to track so many a pod as an HPA does.',
           ),
       })
       .optional()
@@ -69,7 +70,7 @@ export const metricSourceSchema = constrained(
           .describe(
             "Dotted path into the JSON (of its last element when it is a list); the metric's name when left out.",
           ),
-        timeoutSeconds: z.int().min(1).max(30).default(5),
+        timeoutSeconds: z.int().min(1).max(30).default(5).describe('Without an answer by then the metric is missing.'),
       })
       .optional()
       .describe('Pulled from an exporter.'),
@@ -98,7 +99,12 @@ const opaSchema = z.strictObject({
     })
     .prefault({})
     .describe("Where in OPA's result the decision is."),
-  timeoutSeconds: z.int().min(1).max(10).default(2),
+  timeoutSeconds: z
+    .int()
+    .min(1)
+    .max(10)
+    .default(2)
+    .describe('Without an answer by then OPA has failed: see onFailure.'),
   onFailure: z
     .enum(['Ranks', 'Hold'])
     .default('Ranks')
@@ -145,7 +151,7 @@ const metricNameList = z.array(z.string().max(63)).max(16);
 
 /** What one decision was; numbers are those of the tick in which it was taken first. */
 export const decisionRecordSchema = z.strictObject({
-  time: timestamp,
+  time: timestamp.describe('When it was taken first.'),
   message: z.string().max(1024).describe('Breaches: "High cpu,Low memory", "No Event".'),
   winner: z.string().max(63).optional().describe('Metric that is reacted to; absent when none is.'),
   losers: metricNameList.describe('Metrics in breach that did not win, best rank first.'),
@@ -154,14 +160,22 @@ export const decisionRecordSchema = z.strictObject({
   from: z.int().describe('Size of the target before.'),
   to: z.int().describe('Size of the target wanted.'),
   missing: z
-    .array(z.strictObject({ name: z.string().max(63), reason: z.string().max(512) }))
+    .array(
+      z.strictObject({
+        name: z.string().max(63).describe('Of the metric.'),
+        reason: z.string().max(512).describe('Why it has no usable value.'),
+      }),
+    )
     .max(16)
     .describe('Metrics without a usable value, and why.'),
   values: boundedRecord(z.string().max(63), z.number(), 16).describe('Measured values by metric name.'),
   vertical: z
-    .strictObject({ resource: z.enum(['cpu', 'memory']), to: z.number() })
+    .strictObject({
+      resource: z.enum(['cpu', 'memory']).describe('What is resized.'),
+      to: z.number().describe("The size wanted, relative to the template's."),
+    })
     .optional()
-    .describe("Of a vertical reaction: the pod size wanted, relative to the template's."),
+    .describe('Of a vertical reaction: the pod size wanted.'),
 });
 export type DecisionRecord = z.infer<typeof decisionRecordSchema>;
 
@@ -181,11 +195,20 @@ export const closedLoopStatusSchema = z.strictObject({
   increaseTime: timestamp.optional().describe('When it was raised.'),
   rankChanges: z.array(timestamp).max(60).describe('Rank changes of the last hour.'),
   recentChanges: z
-    .array(z.strictObject({ time: timestamp, by: z.int() }))
+    .array(
+      z.strictObject({
+        time: timestamp.describe('When the size changed.'),
+        by: z.int().describe('By how many; negative for fewer.'),
+      }),
+    )
     .max(64)
     .describe("Sizes added and removed within the rate limits' periods, so that a new leader keeps to them."),
   setPoint: z
-    .strictObject({ size: z.int(), time: timestamp, applied: z.boolean() })
+    .strictObject({
+      size: z.int().describe('The size proposed, within the guardrails.'),
+      time: timestamp.describe('Of the proposal: its identity.'),
+      applied: z.boolean().describe('Whether the target was brought to it.'),
+    })
     .optional()
     .describe("The agent's last set-point that was taken in; applied once."),
   conditions: conditionsSchema,

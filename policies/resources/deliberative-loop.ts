@@ -20,7 +20,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits
 const checkpointSchema = constrained(
   z.strictObject({
     configMap: z
-      .strictObject({ name: objectName })
+      .strictObject({ name: objectName.describe('Of the ConfigMap.') })
       .optional()
       .describe('A ConfigMap of this namespace with checkpoint.json and weights.bin.'),
     file: z.string().min(1).max(4096).optional().describe("A folder in the agent's container."),
@@ -70,7 +70,9 @@ const policySchema = constrained(
       .optional()
       .describe('Raises the rank of the metric that was reacted to least; runs in the operator.'),
     randomGroup: z
-      .strictObject({ seed: z.int().min(0).max(4_294_967_295).default(1) })
+      .strictObject({
+        seed: z.int().min(0).max(4_294_967_295).default(1).describe('The same seed gives the same sizes.'),
+      })
       .optional()
       .describe('A random size every interval, as a baseline and for experiments; runs in the operator.'),
     none: z.strictObject({}).optional().describe('No proposals.'),
@@ -132,7 +134,7 @@ export type DeliberativeLoopSpec = z.infer<typeof deliberativeLoopSpecSchema>;
 export type Guardrails = z.infer<typeof guardrailsSchema>;
 
 export const proposalSchema = z.strictObject({
-  closedLoop: objectName,
+  closedLoop: objectName.describe('Whom it is for.'),
   ranks: boundedRecord(z.string().max(63), z.int().min(1), 16)
     .optional()
     .describe('Wanted ranks by metric, 1 first; absent: leave them.'),
@@ -150,11 +152,11 @@ export type Proposal = z.infer<typeof proposalSchema>;
  */
 export const rewardSummarySchema = z.strictObject({
   sha256: sha256.describe('Of the policy that it is of.'),
-  decisions: z.int().min(0),
-  mean: z.number(),
+  decisions: z.int().min(0).describe('Intervals that the means are over.'),
+  mean: z.number().describe('Reward of an interval; 0 would be free and without violation.'),
   deviation: z.number().min(0).describe('Standard deviation between intervals.'),
   advantageMean: z.number().optional().describe("Reward less that of the HPA's twin."),
-  advantageDeviation: z.number().min(0).optional(),
+  advantageDeviation: z.number().min(0).optional().describe('Its standard deviation between intervals.'),
 });
 export type RewardSummary = z.infer<typeof rewardSummarySchema>;
 
@@ -162,10 +164,18 @@ export const deliberativeLoopStatusSchema = z.strictObject({
   observedGeneration: observedGenerationSchema,
   proposals: z.array(proposalSchema).max(256).describe('The last proposal per closed loop.'),
   policy: z
-    .strictObject({ name: z.string().max(253), sha256: sha256.optional(), loadedAt: timestamp.optional() })
-    .optional(),
+    .strictObject({
+      name: z.string().max(253).describe('Algorithm and application of a checkpoint, else the kind of policy.'),
+      sha256: sha256.optional().describe('Of its weights.'),
+      loadedAt: timestamp.optional().describe('When the agent took it over.'),
+    })
+    .optional()
+    .describe('The policy in force.'),
   agent: z
-    .strictObject({ identity: z.string().max(253), renewTime: timestamp })
+    .strictObject({
+      identity: z.string().max(253).describe('Pod and a random part.'),
+      renewTime: timestamp.describe('When it last did its work.'),
+    })
     .optional()
     .describe(
       'The agent that proposes, and when it last did its work; another one waits until this is three intervals old.',
@@ -175,13 +185,13 @@ export const deliberativeLoopStatusSchema = z.strictObject({
     .describe('How the closed loops fare under the policy in force; see decisions for how many intervals.'),
   canary: z
     .strictObject({
-      sha256,
-      since: timestamp,
+      sha256: sha256.describe('Of its weights.'),
+      since: timestamp.describe('When it was first asked.'),
       decisions: z.int().min(0).describe('Intervals in which it was asked for all closed loops.'),
       abstentions: z.int().min(0).describe('Closed loops and intervals for which it had nothing sound to say.'),
       agreementPercent: z.number().optional().describe('Set-points that were those of the policy in force.'),
-      meanSetPoint: z.number().optional(),
-      incumbentMeanSetPoint: z.number().optional(),
+      meanSetPoint: z.number().optional().describe('Its set-points, where both had one.'),
+      incumbentMeanSetPoint: z.number().optional().describe('Those of the policy in force at these moments.'),
     })
     .optional()
     .describe('What the canary would have proposed so far.'),

@@ -7,7 +7,7 @@ import { UserError } from '../../env/errors.ts';
 import type { LoopSpec, RateLimit } from '../reactive/loop-spec.ts';
 import { type ClosedLoop, type ClosedLoopSpec, closedLoopDefinition } from './closed-loop.ts';
 import { type DeliberativeLoop, type DeliberativeLoopSpec, deliberativeLoopDefinition } from './deliberative-loop.ts';
-import type { ResourceDefinition } from './resource.ts';
+import type { ResourceDefinition, TargetRef } from './resource.ts';
 import { type ScalingGroup, scalingGroupDefinition } from './scaling-group.ts';
 
 const apiVersion = 'duoloop.dev/v1alpha1';
@@ -30,6 +30,10 @@ export interface LoopsForAppOptions {
   readonly queries: Readonly<Record<string, string>>;
   /** Size of the group at first, of several services. Default: the app model's smallest. */
   readonly groupSize?: number;
+  /** Group and closed loop only watch: nothing of theirs scales, whoever else does. Default: as the loop is. */
+  readonly paused?: boolean;
+  /** Of each service's workload. Default: Deployment. */
+  readonly kindOf?: (service: string) => 'Deployment' | 'StatefulSet';
   /** Without it, the reactive loop alone. */
   readonly deliberation?: DeliberationForApp;
   /** Seconds of the application per second of the cluster's clock; above 1 only where a lab plays it faster. Default 1. */
@@ -47,12 +51,14 @@ export interface LoopsForApp {
  * @throws UserError `loops.query` when a metric of the loop has no query
  */
 export function loopsForApp(options: LoopsForAppOptions): LoopsForApp {
-  const { app, namespace, queries, deliberation, timeScale = 1 } = options;
-  const loop = shortenedLoop(options.loop, timeScale);
+  const { app, namespace, queries, deliberation, timeScale = 1, kindOf = () => 'Deployment' } = options;
+  const shortened = shortenedLoop(options.loop, timeScale);
+  const loop = { ...shortened, paused: options.paused ?? shortened.paused };
   const grouped = app.services.length > 1;
+  const workloadOf = (name: string) => ({ apiVersion: 'apps/v1', kind: kindOf(name), name });
   const targetRef = grouped
     ? { apiVersion, kind: scalingGroupDefinition.kind, name: app.name }
-    : { apiVersion: 'apps/v1', kind: 'Deployment', name: app.services[0].name };
+    : workloadOf(app.services[0].name);
   const closedLoop: ClosedLoopSpec = {
     targetRef,
     intervalSeconds: loop.intervalSeconds,
@@ -80,7 +86,9 @@ export function loopsForApp(options: LoopsForAppOptions): LoopsForApp {
   }
 
   return {
-    scalingGroup: grouped ? object(scalingGroupDefinition, groupSpec(app, loop, options.groupSize)) : undefined,
+    scalingGroup: grouped
+      ? object(scalingGroupDefinition, groupSpec(app, loop, workloadOf, options.groupSize))
+      : undefined,
     closedLoop: object(closedLoopDefinition, closedLoop),
     deliberativeLoop:
       deliberation && object(deliberativeLoopDefinition, deliberationSpec(app, loop, deliberation, timeScale)),
@@ -92,18 +100,24 @@ export function manifestsOf({ scalingGroup, closedLoop, deliberativeLoop }: Loop
   return [scalingGroup, closedLoop, deliberativeLoop].filter((object) => object !== undefined);
 }
 
-function groupSpec(app: AppModel, loop: LoopSpec, groupSize = app.minGroupSize): ScalingGroup['spec'] {
+function groupSpec(
+  app: AppModel,
+  loop: LoopSpec,
+  workloadOf: (service: string) => TargetRef,
+  groupSize = app.minGroupSize,
+): ScalingGroup['spec'] {
   return {
     replicas: groupSize,
     minReplicas: loop.behavior.minReplicas,
     maxReplicas: loop.behavior.maxReplicas,
     members: app.services.map(({ name, ratio, minReplicas, maxReplicas }) => ({
-      targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+      targetRef: workloadOf(name),
       ratio,
       min: minReplicas,
       max: maxReplicas,
     })),
     // Ten cold starts: a group that is still incomplete by then does not just start slowly.
+    paused: loop.paused,
     strategy: { partial: 'Keep', timeoutSeconds: Math.min(3600, Math.max(60, Math.ceil(10 * app.coldStartSeconds))) },
   };
 }

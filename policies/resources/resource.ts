@@ -47,11 +47,18 @@ export const replicaCount = z.int().min(0).max(100_000);
 
 /** Something in the same namespace with a scale subresource. */
 export const targetRefSchema = z.strictObject({
-  apiVersion: z.string().min(1).max(253).default('apps/v1').describe('Such as apps/v1 or duoloop.dev/v1alpha1.'),
+  apiVersion: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^([a-z0-9]([-.a-z0-9]*[a-z0-9])?\/)?v[a-z0-9]+$/, 'must be such as apps/v1')
+    .default('apps/v1')
+    .describe('Such as apps/v1 or duoloop.dev/v1alpha1.'),
   kind: z
     .string()
     .min(1)
     .max(63)
+    .regex(/^[A-Za-z][A-Za-z0-9]*$/, 'must be such as Deployment')
     .default('Deployment')
     .describe('Deployment, StatefulSet, ScalingGroup or any kind with a scale subresource.'),
   name: objectName.describe('Name of an object in the same namespace.'),
@@ -62,7 +69,7 @@ export const observedGenerationSchema = z.int().optional().describe('Generation 
 
 export const conditionSchema = z.strictObject({
   type: z.string().max(316).describe('Aspect of the object, such as Ready.'),
-  status: z.enum(['True', 'False', 'Unknown']),
+  status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so.'),
   reason: z.string().max(1024).describe('Why, in one CamelCase word, for programs.'),
   message: z.string().max(32_768).describe('Why, for people: what is wrong, where, what to do.'),
   lastTransitionTime: timestamp.describe('When status changed last.'),

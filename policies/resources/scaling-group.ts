@@ -37,8 +37,8 @@ export const groupMemberRefSchema = constrained(
 /** Members by label: every workload of the kind in the namespace that carries all labels. */
 const memberSelectorSchema = constrained(
   z.strictObject({
-    apiVersion: z.string().min(1).max(253).default('apps/v1'),
-    kind: z.enum(['Deployment', 'StatefulSet']).default('Deployment'),
+    apiVersion: z.string().min(1).max(253).default('apps/v1').describe('Of the workloads.'),
+    kind: z.enum(['Deployment', 'StatefulSet']).default('Deployment').describe('Of the workloads.'),
     matchLabels: matchLabelsSchema.describe('Labels that a workload must carry, all of them, to be a member.'),
     ...memberShape,
   }),
@@ -75,6 +75,13 @@ export const scalingGroupSpecSchema = constrained(
       })
       .prefault({})
       .describe('What to do when not all members can follow.'),
+    paused: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Leave the members alone, whoever scales them: replicas then follows them (the smallest size that covers what they ' +
+          'have), so that nothing jumps once the group goes on.',
+      ),
   }),
   ordered('minReplicas', 'maxReplicas'),
   {
@@ -88,24 +95,30 @@ export const scalingGroupSpecSchema = constrained(
 export type ScalingGroupSpec = z.infer<typeof scalingGroupSpecSchema>;
 
 const memberStatusSchema = z.strictObject({
-  apiVersion: z.string().max(253),
-  kind: z.string().max(63),
-  name: objectName,
+  apiVersion: z.string().max(253).describe('Of the workload.'),
+  kind: z.string().max(63).describe('Of the workload.'),
+  name: objectName.describe('Of the workload.'),
   desired: replicaCount.describe('What the group wants of it now.'),
   replicas: replicaCount.describe('Its own spec.replicas.'),
-  ready: replicaCount,
-  state: z.enum(['Ready', 'Scaling', 'RollingOut', 'Missing', 'OwnedByAnother', 'QuotaExceeded', 'Failed']),
-  message: z.string().max(1024).optional(),
+  ready: replicaCount.describe('Its pods that are ready.'),
+  state: z
+    .enum(['Ready', 'Scaling', 'RollingOut', 'Missing', 'OwnedByAnother', 'QuotaExceeded', 'Failed'])
+    .describe('Ready, on its way, or why the group cannot scale it.'),
+  message: z.string().max(1024).optional().describe('Why, and what to do; absent when all is well.'),
 });
 export type MemberStatus = z.infer<typeof memberStatusSchema>;
 
 const lastScalingSchema = z.strictObject({
-  from: replicaCount,
-  to: replicaCount,
-  startedAt: timestamp,
+  from: replicaCount.describe('Group size before.'),
+  to: replicaCount.describe('Group size asked for.'),
+  startedAt: timestamp.describe('When it was asked for.'),
   completedAt: timestamp.optional().describe('Absent while members are not ready yet.'),
   seconds: z.number().optional().describe('From the request until the last member was ready.'),
-  outcome: z.enum(['InProgress', 'Complete', 'Partial', 'RolledBack', 'Superseded']),
+  outcome: z
+    .enum(['InProgress', 'Complete', 'Partial', 'RolledBack', 'Superseded'])
+    .describe(
+      'Under way; all members ready; not all in time (Keep); taken back (Rollback); or another size was asked for meanwhile.',
+    ),
 });
 export type LastScaling = z.infer<typeof lastScalingSchema>;
 
@@ -116,7 +129,7 @@ export const scalingGroupStatusSchema = z.strictObject({
     .string()
     .max(4096)
     .describe('Pods that an HPA on the group looks at: those of the first member whose ratio is 1.'),
-  members: z.array(memberStatusSchema).max(256),
+  members: z.array(memberStatusSchema).max(256).describe('How each workload of the group stands.'),
   lastScaling: lastScalingSchema.optional().describe('The scaling under way or the last one.'),
   conditions: conditionsSchema,
 });

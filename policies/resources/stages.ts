@@ -47,7 +47,10 @@ export const executionSpecSchema = z.strictObject({
 });
 export const monitoringDSpecSchema = z.strictObject({
   ...base,
-  data: z.strictObject({ metric: metricName }).optional().describe('The metric reacted to.'),
+  data: z
+    .strictObject({ metric: metricName.describe('Name of the metric.') })
+    .optional()
+    .describe('The metric reacted to.'),
 });
 export const decisionDSpecSchema = z.strictObject({
   ...base,
@@ -65,7 +68,10 @@ export const stageStatusSchema = z.strictObject({
   time: timestamp.optional().describe('The stage is done with the message of this time.'),
   message: z.string().max(1024).optional().describe('What became of it.'),
   underWay: z
-    .strictObject({ time: timestamp, from: z.int() })
+    .strictObject({
+      time: timestamp.describe('Of the message.'),
+      from: z.int().describe('Size of the target before.'),
+    })
     .optional()
     .describe(
       'Execution only: the message being carried out and the size before, by which a new leader sees whether it was.',

@@ -1,26 +1,18 @@
 /** The page that shows how policies did on the same traffic. */
-import { UserError } from '../../env/errors.ts';
-import { type PolicyStyle, renderChart } from '../../env/report/chart-svg.ts';
+import { renderChart } from '../../env/report/chart-svg.ts';
 import { formatDecimal, formatPercent, formatShort, formatThreeDigits } from '../../env/report/number-format.ts';
 import { escapeHtml, renderFacts, renderFigure, renderPage, renderTable } from '../../env/report/page.ts';
-import type { ComparisonReport, ComparisonRow, ComparisonSeries } from '../comparison.ts';
-import { costChart, isOracle } from './cost-chart.ts';
-import { headlineOf, recipeLabel } from './headline.ts';
-import { assignStyles } from './policy-styles.ts';
+import type { ComparisonReport, ComparisonRow } from '../comparison.ts';
 import {
-  displayNames,
-  groupInOrder,
-  type PolicySummary,
-  type Spread,
-  summarizePolicies,
-  summarizeSeeds,
-} from './policy-summary.ts';
-import { traceChart } from './trace-chart.ts';
-
-interface Naming {
-  names: ReadonlyMap<string, string>;
-  styles: ReadonlyMap<string, PolicyStyle>;
-}
+  checkSeries,
+  comparisonCostChart,
+  comparisonNaming,
+  comparisonTraceChart,
+  type Naming,
+} from './comparison-charts.ts';
+import { isOracle } from './cost-chart.ts';
+import { headlineOf, recipeLabel } from './headline.ts';
+import { groupInOrder, type PolicySummary, type Spread, summarizePolicies, summarizeSeeds } from './policy-summary.ts';
 
 /**
  * One self-contained HTML document: nothing is fetched, nothing is scripted. Rows without a series get
@@ -31,13 +23,7 @@ export function renderComparisonPage(report: ComparisonReport): string {
   const summaries = summarizePolicies(report.rows);
   for (const series of report.series) checkSeries(series);
   const policies = summaries.map((summary) => summary.policy);
-  const naming: Naming = {
-    names: displayNames(policies),
-    styles: assignStyles(
-      policies,
-      report.frontiers.map((frontier) => frontier.label),
-    ),
-  };
+  const naming = comparisonNaming(report);
   const traces = [...groupInOrder(report.rows, (row) => row.trace)];
   const body = `<header>
 <h1>Autoscaling policies compared on ${escapeHtml(report.app)}</h1>
@@ -47,7 +33,7 @@ export function renderComparisonPage(report: ComparisonReport): string {
 ${unevenTracesNote(summaries)}
 <section><h2>Cost against violations</h2>
 ${renderFigure(
-  renderChart(costChart(summaries, report.frontiers, naming.styles)),
+  renderChart(comparisonCostChart(report)),
   `Each point is a policy, mean over its traces; lower left is better.${report.frontiers.length > 0 ? ' A line joins the settings of one swept parameter: a policy below and left of it does what no setting of that baseline does.' : ''}`,
   'Chart of cost against violations',
 )}
@@ -74,15 +60,6 @@ ${renderFacts([
 <pre><code>${escapeHtml(report.command)}</code></pre>
 </section>`;
   return renderPage({ title: `Policies compared on ${report.app}`, body });
-}
-
-function checkSeries(series: ComparisonSeries): void {
-  const lengths = [series.rps, series.desired, series.ready, series.p95].map((values) => values.length);
-  if (lengths[0] > 0 && lengths.every((length) => length === lengths[0])) return;
-  throw new UserError(
-    'BAD_SERIES',
-    `The series of ${series.policy} on ${series.trace} has rps, desired, ready and p95 of lengths ${lengths.join(', ')}: they must be equal and not 0. Run the comparison again.`,
-  );
 }
 
 /** Means over different traces must not be compared silently. */
@@ -217,29 +194,18 @@ function traceSection(
   index: number,
   naming: Naming,
 ): string {
-  const series = rows.flatMap(
-    (row) => report.series.find((one) => one.trace === trace && one.policy === row.policy) ?? [],
-  );
-  const chart =
-    series.length === 0
+  const chart = comparisonTraceChart(report, trace, `trace-${index + 1}`);
+  const figure =
+    chart === null
       ? '<p class="note">No series were kept for this trace.</p>'
       : renderFigure(
-          renderChart(
-            traceChart({
-              id: `trace-${index + 1}`,
-              trace,
-              slaP95Milliseconds: report.slaP95Milliseconds,
-              series,
-              rows: new Map(rows.map((row) => [row.policy, row])),
-              ...naming,
-            }),
-          ),
+          renderChart(chart),
           'Every minimum and maximum of the steps is drawn, so that no violation is lost; p95 beyond the scale is drawn at its edge.',
           `Charts of ${trace}`,
         );
   const hours = (rows[0].steps * rows[0].stepSeconds) / 3600;
   return `<details${index === 0 ? ' open' : ''}><summary><h3>${escapeHtml(trace)}</h3><span class="note">${formatShort(hours)} h</span></summary>
-${chart}
+${figure}
 ${renderTable({
   caption: `All figures on ${trace}.`,
   columns: [

@@ -53,7 +53,7 @@ function standingOf(summary: PolicySummary): Omit<Standing, 'label'> {
  * Compares the first checkpoint with the strongest baselines in plain words; without a checkpoint it
  * names the policies that come out best. Every figure is the mean over the traces.
  */
-export function headlineOf(report: ComparisonReport): string {
+export function headlineOf(report: Pick<ComparisonReport, 'rows' | 'frontiers'>): string {
   const summaries = summarizePolicies(report.rows);
   const names = displayNames(summaries.map((summary) => summary.policy));
   const baselines = summaries

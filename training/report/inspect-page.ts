@@ -1,6 +1,6 @@
 /** The page that shows what a checkpoint is, what it does and what it is worth. */
 
-import { renderChart } from '../../env/report/chart-svg.ts';
+import { type Chart, renderChart } from '../../env/report/chart-svg.ts';
 import {
   formatCount,
   formatDecimal,
@@ -82,23 +82,26 @@ function evaluationTable(rows: readonly EvaluationRow[]): string {
   });
 }
 
-function decisionMap({ decisionMap: map, identity }: Inspection): string {
-  const svg = renderChart(
-    decisionMapChart({
-      id: 'decision-map',
-      title: 'Expected move of the set-point over load and group size',
-      description: `Rows are group sizes ${map.replicas[0]} to ${map.replicas[map.replicas.length - 1]}, columns loads ${formatShort(map.loads[0])} to ${formatShort(map.loads[map.loads.length - 1])} requests/s; from ${formatSigned(lowest(map.expectedMove), 1)} to ${formatSigned(highest(map.expectedMove), 1)} pods.`,
-      loads: map.loads,
-      replicas: map.replicas,
-      values: map.expectedMove,
-      strongest: strongestMove,
-    }),
-  );
+function decisionMap(inspection: Inspection): string {
+  const { decisionMap: map, identity } = inspection;
   return renderFigure(
-    svg,
+    renderChart(inspectedDecisionMap(inspection)),
     `Expected move of the set-point in one decision (every ${formatShort(identity.decisionIntervalSeconds)} s), in pods: amber raises it, blue lowers it, pale leaves it. Held fixed: ${map.conditions}.`,
     'Decision map',
   );
+}
+
+/** The expected move of the set-point over load and group size. */
+export function inspectedDecisionMap({ decisionMap: map }: Pick<Inspection, 'decisionMap'>): Chart {
+  return decisionMapChart({
+    id: 'decision-map',
+    title: 'Expected move of the set-point over load and group size',
+    description: `Rows are group sizes ${map.replicas[0]} to ${map.replicas[map.replicas.length - 1]}, columns loads ${formatShort(map.loads[0])} to ${formatShort(map.loads[map.loads.length - 1])} requests/s; from ${formatSigned(lowest(map.expectedMove), 1)} to ${formatSigned(highest(map.expectedMove), 1)} pods.`,
+    loads: map.loads,
+    replicas: map.replicas,
+    values: map.expectedMove,
+    strongest: strongestMove,
+  });
 }
 
 const highest = (matrix: readonly (readonly number[])[]) => Math.max(...matrix.flat());

@@ -18,7 +18,7 @@ interface Figure {
   title: string;
   of(point: TrainingCurvePoint): number | null;
   validation?(point: ValidationPoint): number;
-  baseline?(inspection: Inspection): number | undefined;
+  baseline?(inspection: TrainingRecord): number | undefined;
 }
 
 const figures: Figure[] = [
@@ -40,8 +40,11 @@ const figures: Figure[] = [
   { title: 'Lagrange multiplier (weight of a violation)', of: (point) => point.lagrangeMultiplier },
 ];
 
+/** What a training left behind; a checkpoint has it as well, without a baseline. */
+export type TrainingRecord = Pick<Inspection, 'trainingCurve' | 'validation' | 'validationBaseline'>;
+
 /** Null when nothing was recorded. Figures without any value get no panel. */
-export function trainingChart(inspection: Inspection): Chart | null {
+export function trainingChart(inspection: TrainingRecord): Chart | null {
   const { trainingCurve, validation } = inspection;
   const shown = figures.filter(
     (figure) =>
@@ -80,7 +83,7 @@ export function trainingChart(inspection: Inspection): Chart | null {
   };
 }
 
-function panel(inspection: Inspection, figure: Figure, index: number, steps: number) {
+function panel(inspection: TrainingRecord, figure: Figure, index: number, steps: number) {
   const x = left + (index % columns) * (plotWidth + columnGap);
   const y = Math.floor(index / columns) * panelHeight;
   const axes = { xAxisIndex: index, yAxisIndex: index };
