@@ -77,6 +77,7 @@ describeCluster('training on live closed loops', () => {
     rateWindow: 4,
     timeScale: speed,
     epoch: 0,
+    bind: '127.0.0.1',
     kubeconfig: lab.kubeconfigFile,
   });
   const context = (signal: AbortSignal, lines: string[] = []) => ({
