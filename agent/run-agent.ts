@@ -107,7 +107,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const served = server.run(serving.signal);
   await Promise.race([server.listening, served]);
   logger.info(
-    { server: api.server, prometheus: withoutCredentials(options.prometheus), namespaces: options.watchNamespace ?? 'all' },
+    {
+      server: api.server,
+      prometheus: withoutCredentials(options.prometheus),
+      namespaces: options.watchNamespace ?? 'all',
+    },
     'agent starts',
   );
   try {

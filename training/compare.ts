@@ -133,7 +133,8 @@ export function formatSeries(series: RecordedSeries): string {
 
 /** `<trace>.<policy>.csv`, the policy's name made safe. */
 export function seriesFileName(trace: string, policy: string): string {
-  return `${trace}.${policy.replaceAll(/[^A-Za-z0-9_-]/g, '_')}.csv`;
+  // A trace has the base name of a file; one of a file of results that is none must not lead elsewhere.
+  return `${trace.replaceAll(/[/\\\0]/g, '_')}.${policy.replaceAll(/[^A-Za-z0-9_-]/g, '_')}.csv`;
 }
 
 /** Each tunable baseline with its common target swept over these traces, and the oracle's cost–violation frontier. */

@@ -17,14 +17,13 @@ import { renderInspectPage } from './report/inspect-page.ts';
 import { renderSummaryText } from './report/text-table.ts';
 import { writeComparisonPage } from './report/write-comparison.ts';
 import { runTraining } from './run-training.ts';
+import { stepsByBackend } from './steps-by-backend.ts';
 import { heldOutTraces } from './trace-sets.ts';
 import { resolveTunedPolicy } from './tune.ts';
 
 const baselines = ['hpa', 'hpa-tuned', 'rps-tuned', 'oracle'] as const;
 /** Pods serve 30 % less for eight hours after a release, 30 % more after the next. */
 const releases = '0:1,28800:0.7,57600:1.3';
-/** Enough on each backend to be past the tuned HPA, within the three (six) minutes that the whole may take. */
-const stepsByBackend = { native: 3_000_000, wasm: 1_000_000, cpu: 250_000 } as const;
 
 export const command = defineCommand({
   examples: ['duoloop start', 'duoloop start --out runs/first --seed 2'],

@@ -102,15 +102,17 @@ export async function tuneBaselines(
 
 /** The tuned baselines of an app: the shipped file when it fits the app model, else tuned now. */
 export async function tunedBaselines(app: AppModel, log: (line: string) => void): Promise<Tuned> {
-  const known = loadTuned(app) ?? tunedNow.get(app);
+  const hash = appHash(app);
+  const known = loadTuned(app) ?? tunedNow.get(hash);
   if (known) return known;
   log(`tuning the baselines for ${app.name} (no tuned targets are shipped for this app model)`);
   const tuned = await tuneBaselines(app, tuningTraces({ app, perFamily: 4 }), log);
-  tunedNow.set(app, tuned);
+  tunedNow.set(hash, tuned);
   return tuned;
 }
 
-const tunedNow = new WeakMap<AppModel, Tuned>();
+/** By hash of the app model: checkpoints carry a copy of it. */
+const tunedNow = new Map<string, Tuned>();
 
 /** `resolvePolicy`, with the tuned baselines tuned now where no targets are shipped for this app model. Throws UserError. */
 export async function resolveTunedPolicy(name: string, app: AppModel, log: (line: string) => void): Promise<Policy> {

@@ -13,7 +13,7 @@ const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_40
 export const durationSchema = z.string().transform((text, context) => {
   const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)([smhdw])?$/.exec(text) ?? [];
   const seconds = Number(number) * units[unit];
-  if (seconds > 0) return seconds;
+  if (seconds > 0 && Number.isFinite(seconds)) return seconds;
   context.addIssue({ code: 'custom', message: `"${text}" is not a duration; write it like 24h, 15m or 90s` });
   return z.NEVER;
 });
@@ -48,6 +48,19 @@ export function prometheusOptions(note?: string): readonly CommandOption[] {
 export const prometheusFields = {
   prometheus: z.url({ protocol: /^https?$/ }).optional(),
   prometheusTokenFile: z.string().optional(),
+};
+
+/** Of processes that ask what others wrote. */
+export const namespaceLabelOption: CommandOption = {
+  flags: '--prometheus-namespace-label <label>',
+  description:
+    "label that keeps each object's own queries to series of its namespace; without it they read all there is",
+};
+export const namespaceLabelFields = {
+  prometheusNamespaceLabel: z
+    .string()
+    .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'must be a label such as namespace')
+    .optional(),
 };
 
 /** Without `custom`: its queries have nowhere to be written on a command line, only in a DeliberativeLoop. */

@@ -125,10 +125,24 @@ export async function readKubeContext(files?: readonly string[]): Promise<KubeCo
   return { name, cluster, server, source };
 }
 
-async function readKubeconfigFile(file: string): Promise<z.infer<typeof fileSchema>> {
+async function readKubeconfigFile(file: string): Promise<Kubeconfig> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new UserError('KUBECONFIG_INVALID', `${file}: ${(cause as Error).message}`, { cause });
+  }
+  return parseKubeconfig(text, file);
+}
+
+export type Kubeconfig = z.infer<typeof fileSchema>;
+
+/** @param file for messages, and what relative paths in it are relative to. @throws UserError `KUBECONFIG_INVALID` */
+export function parseKubeconfig(text: string, file: string): Kubeconfig {
   let content: unknown;
   try {
-    content = parse(await readFile(file, 'utf8'));
+    // Its warnings would go to the process' own, whatever the file says.
+    content = parse(text, { logLevel: 'error' });
   } catch (cause) {
     throw new UserError('KUBECONFIG_INVALID', `${file}: ${(cause as Error).message}`, { cause });
   }

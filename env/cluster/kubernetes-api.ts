@@ -126,8 +126,15 @@ export interface KubernetesApi {
   create<T>(type: ResourceType, namespace: string | undefined, object: object, options?: WriteOptions): Promise<T>;
   /** PUT: needs metadata.resourceVersion; 409 when somebody wrote in between. */
   replace<T>(type: ResourceType, object: object, options?: WriteOptions): Promise<T>;
-  /** Server-side apply, with force: our fields are ours. The object needs apiVersion, kind and metadata.name. */
-  apply<T>(type: ResourceType, object: object, options: WriteOptions & { fieldManager: string }): Promise<T>;
+  /**
+   * Server-side apply; the object needs apiVersion, kind and metadata.name. With `force`, the default, our fields are ours;
+   * without, 409 when somebody else has given one of them another value, the message naming both.
+   */
+  apply<T>(
+    type: ResourceType,
+    object: object,
+    options: WriteOptions & { readonly fieldManager: string; readonly force?: boolean },
+  ): Promise<T>;
   /** JSON merge patch; with metadata.resourceVersion in it, 409 when somebody wrote in between. */
   mergePatch<T>(
     type: ResourceType,

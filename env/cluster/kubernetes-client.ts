@@ -121,7 +121,7 @@ function createKubernetesApi(server: string, transport: ApiTransport, nextWatch:
     apply: async (type, body, options) =>
       send({
         method: 'PATCH',
-        path: pathOfObject(type, body, options, { force: true }),
+        path: pathOfObject(type, body, options, { force: options.force ?? true }),
         body,
         contentType: 'application/apply-patch+yaml',
         signal: options.signal,
@@ -203,7 +203,13 @@ async function collectPages<T>(
   return { items, resourceVersion: answer.metadata.resourceVersion };
 }
 
+/** A group and a version. Whoever may name a kind in an object of theirs must not lead a request elsewhere by its path. */
+const apiVersionPattern = /^([a-z0-9]([-.a-z0-9]*[a-z0-9])?\/)?v[a-z0-9]+$/;
+
 function groupPathOf(apiVersion: string): string {
+  if (!apiVersionPattern.test(apiVersion)) {
+    throw new KubernetesError(400, 'BadRequest', `${JSON.stringify(apiVersion)} is no apiVersion such as apps/v1`);
+  }
   return apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Agent as HttpAgent } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent, type RequestOptions } from 'node:https';
+import { isIPv4 } from 'node:net';
 import { UserError } from '../errors.ts';
 import type { KubeConnection } from './kube-context.ts';
 
@@ -164,5 +165,6 @@ function digestOf(tls: Identity['tls']): string {
 
 function isLoopback(server: string): boolean {
   const { hostname } = new URL(server);
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+  // A name may begin as an address of this machine does.
+  return hostname === 'localhost' || hostname === '[::1]' || (isIPv4(hostname) && hostname.startsWith('127.'));
 }

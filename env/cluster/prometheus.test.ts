@@ -43,6 +43,7 @@ let server: Server;
 let client: PrometheusClient;
 let url: string;
 const authorizations: (string | undefined)[] = [];
+const limits: (string | null)[] = [];
 
 beforeAll(async () => {
   server = createServer(async (request, response) => {
@@ -54,6 +55,21 @@ beforeAll(async () => {
     if (searchParams.get('query') === 'proxy') {
       response.statusCode = 502;
       response.end('<h1>upstream error</h1>');
+      return;
+    }
+    if (searchParams.get('query') === 'elsewhere') {
+      response.writeHead(302, { location: `${url}/api/v1/query?query=one` }).end();
+      return;
+    }
+    if (searchParams.get('query') === 'everything') {
+      limits.push(fromUrl.get('limit'));
+      const result = Array.from({ length: 1000 }, (_, i) => sample('1', { pod: `pod-${i}` }));
+      response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));
+      return;
+    }
+    if (searchParams.get('query') === 'nonsense') {
+      const result = [{ metric: { pod: 1 }, value: ['no time', {}] }];
+      response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));
       return;
     }
     if (pathname.endsWith('/buildinfo')) {
@@ -109,6 +125,8 @@ test.each([
   ['broken(', 'rejected', /parse error: unexpected end/],
   ['never', 'timeout', /no answer in time/],
   ['proxy', 'rejected', /HTTP status 502 Bad Gateway/],
+  ['elsewhere', 'rejected', /HTTP status 302/],
+  ['nonsense', 'rejected', /not as Prometheus gives it/],
 ])('query %s is refused as %s', async (query, code, message) => {
   const failure = await client.value(query).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(Error);
@@ -157,4 +175,28 @@ test('an aborted call rejects with the reason of the abort', async () => {
   const call = client.value('never', abort.signal);
   abort.abort(new Error('stopped'));
   await expect(call).rejects.toThrow('stopped');
+});
+
+test('an answer larger than the process can take is not read to its end', async () => {
+  const small = createPrometheusClient({ url, maxAnswerBytes: 10_000, now: () => nowSecond });
+  expect(await client.samples('everything')).toHaveLength(1000);
+  await expect(small.samples('everything', undefined, 2)).rejects.toMatchObject({
+    code: 'too-large',
+    detail: expect.stringContaining('select fewer series'),
+  });
+  expect(limits).toEqual([null, '2']);
+});
+
+test('a redirect is not followed, and the token goes nowhere else', async () => {
+  const before = authorizations.length;
+  await expect(client.samples('elsewhere')).rejects.toMatchObject({ code: 'rejected' });
+  expect(authorizations.slice(before)).toEqual(['Bearer secret']);
+});
+
+test('a user and password of the address are sent, and shown nowhere', async () => {
+  const withPassword = createPrometheusClient({ url: url.replace('//', '//us%40er:p%zz@'), now: () => nowSecond });
+  const failure = await withPassword.value('broken(').catch((error: Error) => error);
+  expect(Buffer.from((authorizations.at(-1) ?? '').replace('Basic ', ''), 'base64').toString()).toBe('us@er:p%zz');
+  expect(String(failure)).toContain(url);
+  expect(String(failure)).not.toMatch(/us@er|us%40er|p%zz/);
 });

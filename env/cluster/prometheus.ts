@@ -9,6 +9,7 @@ export type PrometheusErrorCode =
   | 'unreachable'
   | 'timeout'
   | 'rejected'
+  | 'too-large'
   | 'empty'
   | 'not-a-number'
   | 'stale'
@@ -44,7 +45,15 @@ export interface PrometheusOptions {
   readonly maxAgeSeconds?: number;
   /** Unix time in seconds; what ages are counted from. */
   readonly now?: () => number;
+  /**
+   * A larger answer is not read to its end (`too-large`). A query that others wrote may select every series there is, and a
+   * process that serves many must not run out of memory for one.
+   */
+  readonly maxAnswerBytes?: number;
 }
+
+/** For processes that ask what others wrote: 1,000 series of a shared query are a third of a megabyte. */
+export const servingAnswerBytes = 8 * 1024 * 1024;
 
 export interface PrometheusSample {
   readonly labels: Readonly<Record<string, string>>;
@@ -69,9 +78,10 @@ export interface PrometheusClient {
   /**
    * The samples of an instant query as they are: maybe none, and NaN for what is no finite number (Inf, a histogram). Asked
    * by POST, so that the query may be long.
+   * @param most asks Prometheus for so many series at most; one before 3.0 gives all
    * @throws PrometheusError
    */
-  samples(query: string, signal?: AbortSignal): Promise<PrometheusSample[]>;
+  samples(query: string, signal?: AbortSignal, most?: number): Promise<PrometheusSample[]>;
   /** The only sample of an instant query or its scalar. @throws PrometheusError `ambiguous` when there are several. */
   value(query: string, signal?: AbortSignal): Promise<number>;
   /** The series of a range query (Unix seconds), at least one. @throws PrometheusError */
@@ -115,12 +125,15 @@ const scalarSchema = z.tuple([z.number(), z.string()]);
 
 /** @throws PrometheusError `rejected` when the address is not a URL. */
 export function createPrometheusClient(options: PrometheusOptions): PrometheusClient {
-  const { url, bearerToken, timeoutSeconds = 10, maxAgeSeconds = 120, now = () => Date.now() / 1000 } = options;
-  if (!URL.canParse(url))
-    throw new PrometheusError('rejected', `"${url}" is not a URL; give one like http://host:9090`);
+  const { bearerToken, timeoutSeconds = 10, maxAgeSeconds = 120, now = () => Date.now() / 1000 } = options;
+  const { maxAnswerBytes = 256 * 1024 * 1024 } = options;
+  if (!URL.canParse(options.url))
+    throw new PrometheusError('rejected', `"${options.url}" is not a URL; give one like http://host:9090`);
+  const url = withoutCredentials(options.url);
+  const basic = basicCredentials(options.url);
 
   /** The library takes no abort signal per call, so each call that has one gets a driver that carries it. */
-  function driver(signal?: AbortSignal, preferPost = false): PrometheusDriver {
+  function driver(signal?: AbortSignal, preferPost = false, most?: number): PrometheusDriver {
     const deadline = AbortSignal.timeout(timeoutSeconds * 1000);
     return new PrometheusDriver({
       endpoint: url.replace(/\/+$/, ''),
@@ -129,7 +142,12 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
       requestInterceptor: {
         onFulfilled: async (request) => {
           const token = typeof bearerToken === 'function' ? await bearerToken() : bearerToken;
-          if (token !== undefined) request.headers.set('Authorization', `Bearer ${token}`);
+          const authorization = token === undefined ? basic : `Bearer ${token}`;
+          if (authorization !== undefined) request.headers.set('Authorization', authorization);
+          request.maxContentLength = maxAnswerBytes;
+          // Whoever answers in Prometheus' place must not choose what this process asks next, and with which token.
+          request.maxRedirects = 0;
+          if (most !== undefined) request.params = { ...request.params, limit: most };
           request.signal = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
           return request;
         },
@@ -161,10 +179,11 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
     signal: AbortSignal | undefined,
     call: (driver: PrometheusDriver) => Promise<T>,
     preferPost?: boolean,
+    most?: number,
   ) {
     const started = performance.now();
     try {
-      return await call(driver(signal, preferPost));
+      return await call(driver(signal, preferPost, most));
     } catch (rejection) {
       signal?.throwIfAborted();
       const waitedSeconds = (performance.now() - started) / 1000;
@@ -192,17 +211,17 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
 
   return {
     vector,
-    async samples(query, signal) {
+    async samples(query, signal, most) {
       const what = query.length > 100 ? `query ${query.slice(0, 100)}…` : `query ${query}`;
       // With the time-out as an argument, Prometheus itself gives up a query that nobody waits for any more.
       const instantQuery = (prometheus: PrometheusDriver) =>
         prometheus.instantQuery(query, new Date(now() * 1000), `${Math.ceil(timeoutSeconds * 1000)}ms`);
-      const samples = toSamples(await ask(what, signal, instantQuery, true));
+      const samples = toSamples(await ask(what, signal, instantQuery, true, most));
       return samples.map((sample) => (Number.isFinite(sample.value) ? sample : { ...sample, value: Number.NaN }));
     },
     async version() {
       const reply = await ask('build information', undefined, (prometheus) => prometheus.statusBuildinfo());
-      return z.object({ version: z.string() }).parse(reply).version;
+      return understood(z.object({ version: z.string() }), reply).version;
     },
     async value(query, signal) {
       const samples = await vector(query, signal);
@@ -215,7 +234,7 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
       const { result } = await ask(`query ${query}`, signal, (prometheus) =>
         prometheus.rangeQuery(query, fromSecond * 1000, toSecond * 1000, stepSeconds),
       );
-      const series = matrixSchema.parse(result).map(({ metric, values }) => ({
+      const series = understood(matrixSchema, result).map(({ metric, values }) => ({
         labels: metric?.labels ?? {},
         seconds: Float64Array.from(values, (sample) => sample.time.getTime() / 1000),
         values: Float64Array.from(values, (sample) => sample.value),
@@ -226,17 +245,50 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
   };
 }
 
+/** An address as it may be shown: messages about it stand in statuses, events and logs. */
+export function withoutCredentials(address: string): string {
+  const url = new URL(address);
+  if (url.username === '' && url.password === '') return address;
+  url.username = '';
+  url.password = '';
+  return url.href;
+}
+
+function basicCredentials(address: string): string | undefined {
+  const { username, password } = new URL(address);
+  if (username === '' && password === '') return undefined;
+  return `Basic ${Buffer.from([username, password].map(decoded).join(':')).toString('base64')}`;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A percent sign that stands for itself.
+    return text;
+  }
+}
+
 function toSamples({ resultType, result }: { resultType: unknown; result: unknown }): PrometheusSample[] {
-  if (resultType === 'scalar') return [scalarSample(scalarSchema.parse(result))];
+  if (resultType === 'scalar') return [scalarSample(understood(scalarSchema, result))];
   if (resultType !== 'vector') {
     const detail = `the result is a ${resultType}, not one number per series`;
     throw new PrometheusError('not-a-number', detail, { detail });
   }
-  return vectorSchema.parse(result).map(({ metric, value }) => ({
+  return understood(vectorSchema, result).map(({ metric, value }) => ({
     labels: metric?.labels ?? {},
     second: value.time.getTime() / 1000,
     value: value.value,
   }));
+}
+
+/** @throws PrometheusError `rejected` for an answer that is not what Prometheus gives */
+function understood<Output>(schema: z.ZodType<Output>, answer: unknown): Output {
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  const [{ path, message }] = parsed.error.issues;
+  const detail = `the answer is not as Prometheus gives it (${path.join('.') || 'result'}: ${message})`;
+  throw new PrometheusError('rejected', detail, { detail });
 }
 
 function scalarSample([second, value]: readonly [number, string]): PrometheusSample {
@@ -249,6 +301,10 @@ function toError(rejection: unknown, what: string, timedOut: boolean): Prometheu
   const { errorType, error, code, httpStatus } = parsed.data;
   if (timedOut || errorType === 'timeout_error') {
     return new PrometheusError('timeout', `${what}: no answer in time`, { cause: rejection });
+  }
+  if (/^maxContentLength size of \d+ exceeded$/.test(String(error ?? ''))) {
+    const detail = 'the answer is too large: select fewer series, such as by sum(…)';
+    return new PrometheusError('too-large', `${what}: ${detail}`, { cause: rejection, detail });
   }
   // An AggregateError (IPv6 and IPv4 both refused) has no message of its own, only a code.
   const words = [String(error ?? ''), code ?? errorType].find((text) => text !== '') ?? 'unknown error';

@@ -1,5 +1,5 @@
 /** Autoscalers from what kubectl prints or people wrote: documents, Lists, other kinds between them. Pure. */
-import { parseAllDocuments } from 'yaml';
+import { type Document, parseAllDocuments } from 'yaml';
 import type { z } from 'zod';
 import { UserError } from '../../env/errors.ts';
 import { type Hpa, hpaSchema, type ScaledObject, scaledObjectSchema } from './schemas.ts';
@@ -37,7 +37,7 @@ export function parseDocuments(text: string, origin: string): unknown[] {
   });
 }
 
-function plainValue(document: { toJS(options: object): unknown }, origin: string): unknown {
+function plainValue(document: Pick<Document, 'toJS'>, origin: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 });
   } catch (cause) {

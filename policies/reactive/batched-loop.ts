@@ -85,6 +85,7 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
   const anyMissing = new Uint8Array(lanes);
   const precedence = new Int32Array(lanes);
   const trackedReplicas = new Float64Array(lanes);
+  const neededReplicas = new Float64Array(lanes);
 
   function resetLane(lane: number): void {
     for (let m = 0; m < metrics.length; m++) {
@@ -108,6 +109,7 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
       winner[lane] = -1;
       anyMissing[lane] = 0;
       precedence[lane] = nobody;
+      neededReplicas[lane] = Number.NEGATIVE_INFINITY;
       if (started[lane] === 0) {
         started[lane] = 1;
         vertical.keep(lane, now);
@@ -139,6 +141,8 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
           tracked = trackTarget(value, track);
           if (tracked < size) breach = breachCode.inferior;
         }
+        const needed = breach === breachCode.none ? size : tracked;
+        if (!Number.isNaN(value) && needed > neededReplicas[lane]) neededReplicas[lane] = needed;
       } else {
         overThreshold[row + lane] = reference === 0 ? 1 + value : value / reference;
         if (value > superior) breach = breachCode.superior;
@@ -181,10 +185,10 @@ export function createReactiveLoop({ spec, app, lanes }: ReactiveLoopOptions): B
     let reacted = size;
     if (reaction !== null && reaction.kind !== reactionKind.vertical) {
       const { kind, pods, percent } = reaction;
-      reacted = sizing.bounded(
-        lane,
-        kind === reactionKind.track ? trackedReplicas[lane] : stepTarget(size, pods, percent),
-      );
+      const raw = kind === reactionKind.track ? trackedReplicas[lane] : stepTarget(size, pods, percent);
+      const needed = reaction.up ? raw : Math.min(size, neededReplicas[lane]);
+      if (raw < needed) clampMask[lane] |= clampBit.breach;
+      reacted = sizing.bounded(lane, Math.max(raw, needed));
       if (!reaction.up && missing) {
         reacted = size;
         clampMask[lane] |= clampBit.missingMetrics;

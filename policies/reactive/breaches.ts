@@ -19,12 +19,16 @@ export interface MetricReading {
   readonly reaction: Reaction | undefined;
   /** Replicas that a tracking metric wants; NaN for others. */
   readonly trackedReplicas: number;
+  /** Replicas below which a tracking metric would ask for more again; −Infinity for others, and without a value. */
+  readonly neededReplicas: number;
 }
 
 /** Missing, empty and −Infinity are no measurement; +Infinity is one (a saturated service's latency). */
 export function isMissing(value: number | undefined | null): boolean {
   return value === undefined || value === null || Number.isNaN(value) || value === Number.NEGATIVE_INFINITY;
 }
+
+const nothingTracked = { trackedReplicas: Number.NaN, neededReplicas: Number.NEGATIVE_INFINITY };
 
 /** The side of its thresholds that a value is on. Comparison is strict: 5 is not below an inferior threshold of 5. */
 export function readMetric(
@@ -36,7 +40,7 @@ export function readMetric(
   const missing = isMissing(measured);
   const value = missing ? Number.NaN : (measured as number);
   const track = metric.thresholds[0].reaction.horizontal?.track;
-  const none = { name: metric.name, value, incomplete: missing || incomplete, trackedReplicas: Number.NaN };
+  const none = { name: metric.name, value, incomplete: missing || incomplete, ...nothingTracked };
   if (missing) return { ...none, breach: breachCode.none, reaction: undefined };
   if (track !== undefined) {
     const trackedReplicas = trackTarget(value, track);
@@ -49,7 +53,8 @@ export function readMetric(
           ? breachCode.inferior
           : breachCode.none;
     const reaction = breach === breachCode.none ? undefined : metric.thresholds[0].reaction;
-    return { ...none, breach, reaction, trackedReplicas };
+    const neededReplicas = breach === breachCode.none ? groupSize : trackedReplicas;
+    return { ...none, breach, reaction, trackedReplicas, neededReplicas };
   }
   for (const kind of ['superior', 'inferior', 'equal'] as const) {
     const threshold = metric.thresholds.find((candidate) => candidate.kind === kind);

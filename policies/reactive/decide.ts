@@ -112,7 +112,10 @@ export function decide(
     const { by } = winner.reaction.horizontal;
     const step = by === undefined ? null : stepOf(by);
     const raw = step === null ? winner.trackedReplicas : stepTarget(size, step.pods, step.percent);
-    reacted = bounded(spec, raw, clamps);
+    // Of several tracking metrics the one that needs most decides how far it goes down, as in Kubernetes' HPA.
+    const needed = goesUp ? raw : Math.min(size, Math.max(...readings.map(({ neededReplicas }) => neededReplicas)));
+    if (raw < needed) clamps.add('breach');
+    reacted = bounded(spec, Math.max(raw, needed), clamps);
     if (!goesUp && missing) {
       reacted = size;
       clamps.add('missingMetrics');

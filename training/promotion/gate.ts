@@ -47,7 +47,7 @@ export interface GateResult {
 const rule = `Neither may be above 0 on average, nor its upper bound above ${margins.violationPoints} points or ${margins.podHoursPercent} %, and one upper bound has to be below 0.`;
 
 /** As in a lab with real pods; the same for all policies. */
-const metricNoise = 0.05;
+export const metricNoise = 0.05;
 const windowBounds = { shortestSeconds: 60, longestSeconds: 3600 };
 /** Fewer say nothing about how results scatter. */
 const wantedWindows = 24;
@@ -91,7 +91,8 @@ async function tunedHpa(app: AppModel, { training, log }: GateOptions): Promise<
 
 const lastSecond = ({ seconds }: Trace) => seconds[seconds.length - 1];
 
-function windowLength(traces: readonly Trace[], minHours: number): number {
+/** @throws UserError when the traces are shorter than that together */
+export function windowLength(traces: readonly Trace[], minHours: number): number {
   const totalSeconds = traces.reduce((sum, trace) => sum + lastSecond(trace), 0);
   if (totalSeconds < minHours * 3600) {
     throw new UserError(
@@ -103,7 +104,7 @@ function windowLength(traces: readonly Trace[], minHours: number): number {
   return Math.min(longestSeconds, Math.max(shortestSeconds, totalSeconds / wantedWindows));
 }
 
-interface PlayOptions {
+export interface PlayOptions {
   readonly app: AppModel;
   readonly traces: readonly Trace[];
   readonly seeds: number;
@@ -111,7 +112,7 @@ interface PlayOptions {
 }
 
 /** Windows of all traces one after the other; those of the seeds, which share their traffic, are summed. */
-async function playInWindows(policy: Policy, options: PlayOptions): Promise<WindowOutcome[]> {
+export async function playInWindows(policy: Policy, options: PlayOptions): Promise<WindowOutcome[]> {
   const { app, traces, seeds, windowSeconds } = options;
   const windowTicks = Math.max(1, Math.round(windowSeconds / defaultTickSeconds));
   const lanes = traces.flatMap((trace) => Array.from({ length: seeds }, () => trace));
