@@ -47,3 +47,8 @@ test('the command line in reports can be pasted into a shell', () => {
   const { commandLine } = createCommandContext(['compare', '--out', "it's here", '--capacity', '0:1,60:0.7']);
   expect(commandLine).toBe(`duoloop compare --out 'it'\\''s here' --capacity 0:1,60:0.7`);
 });
+
+test('the command line in reports is without passwords', () => {
+  const { commandLine } = createCommandContext(['calibrate', '--prometheus', 'https://user:p%2F@prometheus:9090/x']);
+  expect(commandLine).toBe('duoloop calibrate --prometheus https://prometheus:9090/x');
+});

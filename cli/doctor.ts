@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { readKubeContext } from '../env/cluster/kube-context.ts';
 import { createPrometheusClient } from '../env/cluster/prometheus.ts';
+import { withoutCredentials } from '../env/cluster/url-credentials.ts';
 import { labBinaryNames } from '../env/lab/binaries/catalog.ts';
 import { findBinary } from '../env/lab/binaries/find.ts';
 import { runTool } from '../policies/actor-critic/run-tool.ts';
@@ -136,12 +137,17 @@ async function checkPrometheus(url: string): Promise<Finding> {
   try {
     return finding(
       'prometheus',
-      `version ${await createPrometheusClient({ url }).version()} at ${url}`,
+      `version ${await createPrometheusClient({ url }).version()} at ${withoutCredentials(url)}`,
       undefined,
       true,
     );
   } catch (error) {
-    return finding('prometheus', messageOf(error), `check the address: curl ${url}/api/v1/status/buildinfo`, true);
+    return finding(
+      'prometheus',
+      messageOf(error),
+      `check the address: curl ${withoutCredentials(url)}/api/v1/status/buildinfo`,
+      true,
+    );
   }
 }
 

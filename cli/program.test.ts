@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { type CommandContext, defineCommand } from '../env/command.ts';
 import { UserError } from '../env/errors.ts';
+import { createCommandContext } from './command-context.ts';
 import { runProgram, type Verb } from './program.ts';
 
 const work = defineCommand({
@@ -97,4 +98,22 @@ test('help shows the example and the defaults', async () => {
 test('the stack is shown on request only', async () => {
   expect((await run('work in.csv --fail unexpected')).errors).not.toContain('    at ');
   expect((await run('work in.csv --fail unexpected', true)).errors).toContain('    at ');
+});
+
+test('text of an attacker does not steer the terminal', async () => {
+  const written: string[] = [];
+  const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  try {
+    const hostile = '\u001b]0;owned\u0007\u202E';
+    const context = createCommandContext([]);
+    context.print(hostile);
+    context.log(`two\nlines ${hostile}`);
+    await runProgram(['nonsense-\u001b[2J'], { verbs, version: '1', description: 'test', debug: async () => false });
+  } finally {
+    stderr.mockRestore();
+    stdout.mockRestore();
+  }
+  expect(written.join('')).toContain('two\nlines');
+  expect(written.join('')).not.toMatch(/[^\n\P{Cc}]|\u202E/u);
 });

@@ -3,6 +3,7 @@ import { CommanderError, Command as Program } from 'commander';
 import type { z } from 'zod';
 import type { Command, CommandContext } from '../env/command.ts';
 import { UserError } from '../env/errors.ts';
+import { withoutTerminalControls } from '../env/report/printable.ts';
 import { createCommandContext } from './command-context.ts';
 
 export const exitCodes = { ok: 0, failed: 1, wrongUse: 2 } as const;
@@ -27,7 +28,7 @@ export interface ProgramOptions {
 /** Runs one command line (without interpreter and script) and resolves to its exit code; throws nothing. */
 export async function runProgram(argv: readonly string[], options: ProgramOptions): Promise<number> {
   const context = options.context ?? createCommandContext(argv);
-  const writeError = options.writeError ?? ((text: string) => process.stderr.write(text));
+  const writeError = options.writeError ?? ((text: string) => process.stderr.write(withoutTerminalControls(text)));
   const outcome = { exitCode: exitCodes.ok as number };
   try {
     const program = await buildProgram(argv, options, context, writeError, outcome);

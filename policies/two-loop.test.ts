@@ -5,7 +5,7 @@ import { holdChoice } from '../env/deliberative-action.ts';
 import { createObservationBuilder } from '../env/observation/observation.ts';
 import { playTraces } from '../env/simulator/play.ts';
 import { generateTrace } from '../env/workload/families.ts';
-import { checkpointNormalisation, networkShape, readCheckpoint } from './actor-critic/checkpoint.ts';
+import { readCheckpoint } from './actor-critic/checkpoint.ts';
 import { createDecider } from './actor-critic/decider.ts';
 import { loadTuned } from './hpa/tuned.ts';
 import { createReactiveLoop } from './reactive/batched-loop.ts';
@@ -37,7 +37,8 @@ describe.each(shippedApps)('what is shipped for %s', (name) => {
 describe('the two loops', () => {
   it('leave the field to the reactive loop alone when the set-point head is masked or nothing is measured', async () => {
     const app = await loadApp('frontend');
-    const { document, parameters } = await readCheckpoint(folderOf('frontend'));
+    const checkpoint = await readCheckpoint(folderOf('frontend'));
+    const { document } = checkpoint;
     const traces = [
       generateTrace({ family: 'flash-crowd', seed: 7, nominalLoad: app.nominalLoad, durationSeconds: 7200 }),
     ];
@@ -46,7 +47,7 @@ describe('the two loops', () => {
       const controller = createTwoLoopController({
         app,
         loop: loopOf(),
-        decider: createDecider(networkShape(document), parameters, checkpointNormalisation(document)),
+        decider: createDecider(checkpoint),
         intervalSeconds: document.intervalSeconds,
         coldStartSeconds: 30,
         metricLagSeconds: 30,
@@ -68,8 +69,9 @@ describe('the two loops', () => {
 
   it('decide the same for the same observation, and never outside the heads', async () => {
     const app = await loadApp('frontend');
-    const { document, parameters } = await readCheckpoint(folderOf('frontend'));
-    const decider = createDecider(networkShape(document), parameters, checkpointNormalisation(document));
+    const checkpoint = await readCheckpoint(folderOf('frontend'));
+    const { document } = checkpoint;
+    const decider = createDecider(checkpoint);
     const { names } = createObservationBuilder({
       app,
       lanes: 1,

@@ -5,7 +5,7 @@ import { createObservationBuilder } from '../env/observation/observation.ts';
 import { createDraw } from '../env/random.ts';
 import { createSimulator, defaultLaneParameters } from '../env/simulator/simulator.ts';
 import { logSoftmax } from '../policies/actor-critic/categorical.ts';
-import { type Checkpoint, checkpointNormalisation, networkShape } from '../policies/actor-critic/checkpoint.ts';
+import type { Checkpoint } from '../policies/actor-critic/checkpoint.ts';
 import { createDecider, type Decider } from '../policies/actor-critic/decider.ts';
 import { createReactiveLoop } from '../policies/reactive/batched-loop.ts';
 import { checkpointPolicy } from '../policies/two-loop.ts';
@@ -74,10 +74,6 @@ export async function inspectCheckpoint(
   };
 }
 
-function deciderOf({ document, parameters }: Checkpoint): Decider {
-  return createDecider(networkShape(document), parameters, checkpointNormalisation(document));
-}
-
 /** Probabilities of the set-point head after `decider.decide`; "hold" counts as no move. */
 function moveProbabilities(decider: Decider, raises: number): Float32Array {
   const logits = decider.logits.slice(raises);
@@ -115,7 +111,7 @@ function decisionMap(app: AppModel, checkpoint: Checkpoint): DecisionMap {
     for (let lane = 0; lane < lanes; lane++) simulator.load[lane] = loads[lane % loads.length];
     simulator.endTick();
   }
-  const decider = deciderOf(checkpoint);
+  const decider = createDecider(checkpoint);
   const raises = document.actionHeads[0].choices.length;
   const width = builder.names.length;
   const expectedMove = replicas.map((_, row) =>
@@ -156,7 +152,7 @@ async function visitedObservations(app: AppModel, { checkpoint, path }: NamedChe
 /** How far the probabilities of the set-point moves shift when one observation is shuffled among the visited states. */
 function permutationImportance(checkpoint: Checkpoint, visited: readonly Float32Array[]): ObservationImportance[] {
   const { document } = checkpoint;
-  const decider = deciderOf(checkpoint);
+  const decider = createDecider(checkpoint);
   const raises = document.actionHeads[0].choices.length;
   const probabilitiesOf = (row: Float32Array) => {
     decider.decide(row);
@@ -227,7 +223,7 @@ const mapDifference = (a: DecisionMap, b: DecisionMap) =>
   a.expectedMove.map((row, i) => row.map((move, j) => move - b.expectedMove[i][j]));
 
 function decisionDifference(a: Checkpoint, b: Checkpoint, visited: readonly Float32Array[]) {
-  const [here, there] = [deciderOf(a), deciderOf(b)];
+  const [here, there] = [createDecider(a), createDecider(b)];
   const neutral = setPointMoves.indexOf(0);
   const moveOf = (decider: Decider) => (decider.move === holdChoice ? neutral : decider.move);
   let differing = 0;

@@ -1,5 +1,6 @@
 /** What a training run can be told. Parsed once; the only home of its defaults. */
 import { z } from 'zod';
+import { UserError } from '../env/errors.ts';
 import type { CheckpointDocument } from '../policies/actor-critic/checkpoint.ts';
 
 export const trainOptionsSchema = z.object({
@@ -49,8 +50,21 @@ export const autoTargetShare = 0.32;
 
 export type TrainOptions = z.infer<typeof trainOptionsSchema>;
 
-/** The options that a checkpoint's run began with. */
+/**
+ * The options that a checkpoint's run began with.
+ * @throws UserError `IMPORTED_ACTOR` for one that was not trained here
+ */
 export function optionsOf(document: CheckpointDocument): TrainOptions {
+  refuseImportedActor(document);
   const { hyperparameters, seeds, algorithm, intervalSeconds, hidden } = document;
   return trainOptionsSchema.parse({ ...hyperparameters, seed: seeds.training, algorithm, intervalSeconds, hidden });
+}
+
+/** @throws UserError `IMPORTED_ACTOR` for an actor without what training needs: a critic, and layers as training has them */
+export function refuseImportedActor({ imported }: CheckpointDocument): void {
+  if (imported === undefined) return;
+  throw new UserError(
+    'IMPORTED_ACTOR',
+    'this checkpoint is an actor imported from ONNX and cannot be trained on here: go on where it was trained and import it again, or train a policy of your own from the beginning',
+  );
 }

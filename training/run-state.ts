@@ -22,7 +22,7 @@ import { traceHash } from './held-out.ts';
 import type { TrainingCurvePoint, ValidationPoint } from './inspection.ts';
 import type { Lagrangian } from './lagrangian.ts';
 import type { UpdateResult } from './learner.ts';
-import type { TrainOptions } from './options.ts';
+import { refuseImportedActor, type TrainOptions } from './options.ts';
 import type { RolloutSummary } from './rollout.ts';
 
 /** What a run is made from. */
@@ -128,6 +128,7 @@ export function takeUp({ document, parameters, optimizer }: Checkpoint): Run {
 
 /** Observations and heads were compared before, by name. */
 function weightsOf({ document, parameters }: Checkpoint, shape: NetworkShape): Float32Array {
+  refuseImportedActor(document);
   if (document.hidden.join() === shape.hidden.join()) return parameters.slice();
   throw new UserError(
     'FROM_SHAPE',

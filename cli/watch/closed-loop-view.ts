@@ -1,11 +1,12 @@
 /** One closed loop as it is shown. Pure. */
+
+import { printable } from '../../env/report/printable.ts';
 import { explain } from '../../operator/closed-loop/explain.ts';
 import { selects } from '../../policies/deliberation/selection.ts';
 import type { ClosedLoop, DecisionRecord } from '../../policies/resources/closed-loop.ts';
 import { fromTimestamp } from '../../policies/resources/timestamp.ts';
 import { latencyLimitMilliseconds } from './latency-limit.ts';
 import { type MetricView, metricViews } from './metric-view.ts';
-import { printable } from './printable.ts';
 import { type ProposalView, proposalViews } from './proposal-view.ts';
 import type { Snapshot } from './snapshot.ts';
 import { type TargetSize, targetSize } from './target-size.ts';

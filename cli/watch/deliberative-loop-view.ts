@@ -1,9 +1,10 @@
 /** One deliberative loop as it is shown: its policy, how it fares, and what it says is wrong. Pure. */
+
+import { printable } from '../../env/report/printable.ts';
 import { selects } from '../../policies/deliberation/selection.ts';
 import type { DeliberativeLoop, DeliberativeLoopSpec } from '../../policies/resources/deliberative-loop.ts';
 import type { Condition } from '../../policies/resources/resource.ts';
 import { fromTimestamp } from '../../policies/resources/timestamp.ts';
-import { printable } from './printable.ts';
 import type { ClusterObjects } from './snapshot.ts';
 
 export interface DeliberativeLoopView {

@@ -1,5 +1,6 @@
 /** A page of the watch as parts that change by themselves, and what has to be sent to bring an older one up to date. */
 import { escapeHtml, scrollBox } from '../../env/report/page.ts';
+import { printable } from '../../env/report/printable.ts';
 import type { DeliberativeLoopView } from './deliberative-loop-view.ts';
 import { chartsHtml, detailsHtml, stateHtml, windowText } from './loop-card.ts';
 import {
@@ -12,7 +13,6 @@ import {
 } from './overview-rows.ts';
 import { idOf, timeHtml } from './page-parts.ts';
 import { keyOfPath } from './page-path.ts';
-import { printable } from './printable.ts';
 import type { Source } from './snapshot.ts';
 import type { Sight } from './watch.ts';
 

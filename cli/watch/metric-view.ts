@@ -1,6 +1,7 @@
 /** The metrics of a closed loop, best effective rank first. Pure. */
+
+import { printable } from '../../env/report/printable.ts';
 import type { ClosedLoop, ClosedLoopSpec } from '../../policies/resources/closed-loop.ts';
-import { printable } from './printable.ts';
 
 export interface MetricView {
   readonly name: string;

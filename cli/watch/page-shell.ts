@@ -1,7 +1,7 @@
 /** The document around a live page: its looks, and the script that keeps it up to date. Nothing is fetched but its own updates. */
 import { escapeHtml, renderPage } from '../../env/report/page.ts';
+import { printable } from '../../env/report/printable.ts';
 import { keyOfPath } from './page-path.ts';
-import { printable } from './printable.ts';
 
 const style = `
 main{max-width:1240px}

@@ -1,7 +1,8 @@
 /** What the deliberative loops propose for one closed loop. Pure. */
+
+import { printable } from '../../env/report/printable.ts';
 import type { DeliberativeLoop } from '../../policies/resources/deliberative-loop.ts';
 import { fromTimestamp } from '../../policies/resources/timestamp.ts';
-import { printable } from './printable.ts';
 
 export interface ProposalView {
   /** Name of the DeliberativeLoop. */

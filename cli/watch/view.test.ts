@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { printable } from '../../env/report/printable.ts';
 import type { ClosedLoop } from '../../policies/resources/closed-loop.ts';
 import { latencyLimitMilliseconds } from './latency-limit.ts';
-import { printable } from './printable.ts';
 import { watchView } from './view.ts';
 import {
   busySnapshot,

@@ -1,8 +1,8 @@
 /** What both faces of the watch show: plain numbers and cleaned text, the same for browser, terminal and programs. Pure. */
 
+import { printable } from '../../env/report/printable.ts';
 import { type ClosedLoopView, closedLoopView } from './closed-loop-view.ts';
 import { type DeliberativeLoopView, deliberativeLoopView } from './deliberative-loop-view.ts';
-import { printable } from './printable.ts';
 import type { Snapshot, Source } from './snapshot.ts';
 import { targetSizes } from './target-size.ts';
 

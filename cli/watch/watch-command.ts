@@ -13,6 +13,7 @@ import {
 } from '../../env/cluster/command-options.ts';
 import { connectPrometheus } from '../../env/cluster/connect-prometheus.ts';
 import { connectKubernetes } from '../../env/cluster/kubernetes-client.ts';
+import { withoutCredentials } from '../../env/cluster/url-credentials.ts';
 import { defineCommand } from '../../env/command.ts';
 import { runAll } from '../../env/service/run-all.ts';
 import { createClusterReader } from './cluster-reader.ts';
@@ -82,7 +83,7 @@ export const command = defineCommand({
       input.prometheus === undefined
         ? undefined
         : createObservation({
-            url: input.prometheus,
+            url: withoutCredentials(input.prometheus),
             prometheus: await connectPrometheus({ url: input.prometheus, tokenFile: input.prometheusTokenFile, now }),
             preset: input.preset,
             rateWindowSeconds: input.rateWindow,
@@ -107,9 +108,14 @@ export const command = defineCommand({
       : !input.text
         ? webFace(watch, context, { bind, port, allowedHosts })
         : process.stdout.isTTY
-          ? tableFace(watch, context.print, () => process.stdout.rows || defaultTerminalRows)
+          ? tableFace(watch, drawFrame, () => process.stdout.rows || defaultTerminalRows)
           : lineFace(watch, context.print);
     await runAll([cluster, ...(prometheus === undefined ? [] : [prometheus]), watch, face], signal);
     return 0;
   },
 });
+
+/** Beside `print`, which lets nothing pass that steers a terminal: this does, and all text in it was made printable. */
+function drawFrame(frame: string): void {
+  process.stdout.write(`${frame}\n`);
+}

@@ -4,6 +4,7 @@
  */
 import { PrometheusDriver } from 'prometheus-query';
 import { z } from 'zod';
+import { basicCredentials, withoutCredentials } from './url-credentials.ts';
 
 export type PrometheusErrorCode =
   | 'unreachable'
@@ -243,30 +244,6 @@ export function createPrometheusClient(options: PrometheusOptions): PrometheusCl
       return series;
     },
   };
-}
-
-/** An address as it may be shown: messages about it stand in statuses, events and logs. */
-export function withoutCredentials(address: string): string {
-  const url = new URL(address);
-  if (url.username === '' && url.password === '') return address;
-  url.username = '';
-  url.password = '';
-  return url.href;
-}
-
-function basicCredentials(address: string): string | undefined {
-  const { username, password } = new URL(address);
-  if (username === '' && password === '') return undefined;
-  return `Basic ${Buffer.from([username, password].map(decoded).join(':')).toString('base64')}`;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // A percent sign that stands for itself.
-    return text;
-  }
 }
 
 function toSamples({ resultType, result }: { resultType: unknown; result: unknown }): PrometheusSample[] {

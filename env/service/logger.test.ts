@@ -18,3 +18,13 @@ test('a fact is a line of JSON with level and time in words; credentials are not
     msg: 'refused',
   });
 });
+
+test('text of an attacker stays within its line, and within its field', () => {
+  const lines: string[] = [];
+  const logger = createLogger({ output: { write: (line: string) => void lines.push(line) } });
+  const forged = 'x"}\n{"level":"info","msg":"all is well"}\r\u001b[2J';
+  logger.warn({ [forged]: forged, err: new Error(forged) }, forged);
+  expect(lines).toHaveLength(1);
+  expect(lines[0].trimEnd()).not.toMatch(/\p{Cc}/u);
+  expect(JSON.parse(lines[0])).toMatchObject({ level: 'warn', msg: forged, [forged]: forged });
+});

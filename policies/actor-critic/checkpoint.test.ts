@@ -11,11 +11,13 @@ import {
   type CheckpointDocument,
   encodeFloats,
   hashBytes,
+  networkShape,
   parseCheckpoint,
   readCheckpoint,
   writeCheckpoint,
 } from './checkpoint.ts';
-import { initialParameters, networkLayout } from './network.ts';
+import { createDecider } from './decider.ts';
+import { createNetwork, initialParameters, networkLayout } from './network.ts';
 
 const app = await loadApp('frontend');
 const shape = { inputs: 3, hidden: [4], heads: [2, 7] };
@@ -63,6 +65,24 @@ function checkpoint(changes: Partial<CheckpointDocument> = {}): Checkpoint {
   };
 }
 
+function importedCheckpoint(): Checkpoint {
+  const parameters = initialParameters({ ...shape, hasCritic: false }, createDraw(2));
+  const weights = encodeFloats(parameters);
+  const { document } = checkpoint({
+    algorithm: 'imported',
+    weights: { sha256: hashBytes(weights), bytes: weights.byteLength },
+    resume: null,
+    imported: {
+      format: 'onnx',
+      sha256: 'c'.repeat(64),
+      producer: 'pytorch 2.9.1',
+      activations: ['relu'],
+      inputs: { centre: [0, 0, 1], scale: [1, 1, 4], low: -1, high: 2 },
+    },
+  });
+  return { document, parameters, optimizer: null };
+}
+
 let folder: string;
 beforeEach(async () => {
   folder = join(await mkdtemp(join(tmpdir(), 'duoloop-checkpoint-')), 'checkpoint');
@@ -99,6 +119,33 @@ describe('a checkpoint', () => {
   });
 });
 
+describe('an imported actor', () => {
+  it('comes back, and decides by its own scaling, activations and no critic', async () => {
+    const written = importedCheckpoint();
+    await writeCheckpoint(folder, written);
+    const read = await readCheckpoint(folder);
+    expect(read).toEqual(written);
+    const decider = createDecider(read);
+    decider.decide(Float32Array.of(9, -9, 0.5));
+    // The first feature is cut off at 2, the second at −1; the third is (0.5 − 1) × 4.
+    const layout = networkLayout(networkShape(read.document));
+    expect(layout.critic).toEqual([]);
+    const [first, second] = layout.actor;
+    const column = (layer: typeof first, input: number, unit: number) =>
+      read.parameters[layer.offset + input * layer.outputs + unit];
+    const hidden = Array.from({ length: first.outputs }, (_, unit) => {
+      const sum = 2 * column(first, 0, unit) - column(first, 1, unit) - column(first, 2, unit);
+      return Math.max(0, read.parameters[first.biasOffset + unit] + sum);
+    });
+    const logit = hidden.reduce(
+      (sum, value, i) => sum + value * column(second, i, 1),
+      read.parameters[second.biasOffset + 1],
+    );
+    expect(decider.logits[1]).toBeCloseTo(logit, 6);
+    expect(createNetwork(networkShape(read.document), read.parameters).value(new Float32Array(3))).toBeNaN();
+  });
+});
+
 describe('a damaged checkpoint is refused with what to do:', () => {
   const damage: [string, RegExp, (folder: string) => Promise<void>][] = [
     ['no folder', /no checkpoint\.json; name the folder/, (at) => rm(at, { recursive: true })],
@@ -118,6 +165,26 @@ describe('a damaged checkpoint is refused with what to do:', () => {
       (at) => edit(at, (d) => ({ ...d, observationNames: ['a', 'b', 'c', 'd'] })),
     ],
     [
+      'a million faults, each of which would be told',
+      /more than 50000 values/,
+      (at) => edit(at, (d) => ({ ...d, trainingCurve: Array.from({ length: 1e6 }, () => 0) })),
+    ],
+    [
+      'more text than anybody trains',
+      /more than 4194304 characters/,
+      (at) => edit(at, (d) => ({ ...d, gitCommit: 'x'.repeat(5e6) })),
+    ],
+    [
+      'lists within lists',
+      /more than 32 levels/,
+      (at) => writeFile(join(at, 'checkpoint.json'), `{"schemaVersion":${'['.repeat(1e5)}${']'.repeat(1e5)}}`),
+    ],
+    [
+      'layers without end',
+      /hidden/,
+      (at) => edit(at, (d) => ({ ...d, hidden: Array.from({ length: 1000 }, () => 1) })),
+    ],
+    [
       'normalisation of another width',
       /normalisation has 2 means for 3/,
       (at) => edit(at, (d) => ({ ...d, normalisation: { count: 1, mean: [0, 0], variance: [1, 1] } })),
@@ -126,6 +193,21 @@ describe('a damaged checkpoint is refused with what to do:', () => {
   it.each(damage)('%s', async (_name, message, damageFolder) => {
     await writeCheckpoint(folder, checkpoint());
     await damageFolder(folder);
+    await expect(readCheckpoint(folder)).rejects.toThrow(message);
+    await expect(readCheckpoint(folder)).rejects.toMatchObject({ name: 'UserError' });
+  });
+
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    [
+      'scales of another width',
+      { inputs: { centre: [0, 1, 2], scale: [1, 1] } },
+      /3 centres and scales; import it again/,
+    ],
+    ['activations of another depth', { activations: [] }, /imported\.activations has to have 1/],
+    ['an activation that there is not', { activations: ['softplus'] }, /activations\[0\]/],
+  ])('an imported actor with %s', async (_name, changes, message) => {
+    await writeCheckpoint(folder, importedCheckpoint());
+    await edit(folder, (d) => ({ ...d, imported: { ...(d.imported as object), ...changes } }));
     await expect(readCheckpoint(folder)).rejects.toThrow(message);
     await expect(readCheckpoint(folder)).rejects.toMatchObject({ name: 'UserError' });
   });

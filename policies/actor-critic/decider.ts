@@ -2,10 +2,9 @@
 import { setPointMoves } from '../../env/deliberative-action.ts';
 import { UserError } from '../../env/errors.ts';
 import { likeliestChoice, medianMove } from './categorical.ts';
-import { type Checkpoint, checkpointNormalisation, networkShape } from './checkpoint.ts';
-import type { NetworkShape } from './network.ts';
+import { type Checkpoint, checkpointInputs, networkShape } from './checkpoint.ts';
 import { createNetwork } from './network.ts';
-import { type Normalisation, normalise } from './normalisation.ts';
+import { scaleInputs } from './normalisation.ts';
 
 export interface Decider {
   /**
@@ -21,9 +20,11 @@ export interface Decider {
 /** Choice of the set-point head that keeps the size; what "hold" counts as where moves are compared. */
 export const neutralMove = setPointMoves.indexOf(0);
 
-export function createDecider(shape: NetworkShape, parameters: Float32Array, normalisation: Normalisation): Decider {
+export function createDecider({ document, parameters }: Pick<Checkpoint, 'document' | 'parameters'>): Decider {
+  const shape = networkShape(document);
   const network = createNetwork(shape, parameters);
-  const normalised = new Float32Array(shape.inputs);
+  const scaling = checkpointInputs(document);
+  const scaled = new Float32Array(shape.inputs);
   const logits = new Float32Array(network.layout.logits);
   const [raises, moves] = shape.heads;
   const decider: Decider = {
@@ -31,8 +32,8 @@ export function createDecider(shape: NetworkShape, parameters: Float32Array, nor
     raise: 0,
     move: neutralMove,
     decide(observation) {
-      normalise(normalisation, observation, normalised);
-      network.actor(normalised, logits);
+      scaleInputs(scaling, observation, scaled);
+      network.actor(scaled, logits);
       decider.raise = likeliestChoice(logits, 0, raises);
       decider.move = medianMove(logits, raises, moves, neutralMove);
     },
@@ -47,9 +48,8 @@ export function checkpointDecider(
   headSizes: readonly number[],
   origin: string,
 ): Decider {
-  const { document, parameters } = checkpoint;
   checkCheckpointFits(checkpoint, observationNames, headSizes, origin);
-  return createDecider(networkShape(document), parameters, checkpointNormalisation(document));
+  return createDecider(checkpoint);
 }
 
 /** @throws UserError `CHECKPOINT_OBSERVATIONS`, `CHECKPOINT_ACTIONS` when a checkpoint is for other observations or heads. */

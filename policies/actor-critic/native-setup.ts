@@ -84,7 +84,11 @@ async function build(folder: string, { compiler, python, log, signal }: BuildToo
   const at = { cwd: folder, signal };
   log?.(`native tensor backend: fetching tfjs-node ${nativeVersions.tfjsNode} from npm`);
   const dependencies = { '@tensorflow/tfjs-node': nativeVersions.tfjsNode, 'node-api-headers': '1.9.0' };
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }));
+  // Named, since npm gives a bill of materials only of what has a name.
+  const named = { name: 'duoloop-native', version: nativeVersions.tfjsNode, private: true };
+  // tfjs-node asks for versions with known holes (CVE-2026-23745 and later ones; CVE-2026-39244); package.json overrides the same.
+  const manifest = { ...named, dependencies, overrides: { tar: '7.5.23', 'adm-zip': '0.6.1' } };
+  await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
   await runNpm(['install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], at);
 
   log?.(`native tensor backend: fetching libtensorflow ${nativeVersions.tensorflow} from PyPI (200 MB)`);

@@ -1,15 +1,24 @@
 /**
- * The actor and the critic: two multilayer perceptrons with tanh between layers, over one flat parameter vector.
+ * The actor and the critic: two multilayer perceptrons, with tanh between layers unless told otherwise, over one flat
+ * parameter vector.
  * Inference is plain TypeScript, so that an agent needs no tensor library; training batches the same arithmetic
  * on a tensor backend (training/gradient-network.ts).
  */
 import type { Draw } from '../../env/random.ts';
+
+/** What may stand between two layers; training here knows tanh alone, imported actors all of them. */
+export const activationNames = ['tanh', 'relu', 'elu', 'sigmoid'] as const;
+export type Activation = (typeof activationNames)[number];
 
 export interface NetworkShape {
   readonly inputs: number;
   readonly hidden: readonly number[];
   /** Number of choices of each action head; the actor's outputs are the heads' logits side by side. */
   readonly heads: readonly number[];
+  /** After each hidden layer. Default: tanh. */
+  readonly activations?: readonly Activation[];
+  /** False for an actor alone. Default: true. */
+  readonly hasCritic?: boolean;
 }
 
 /** One dense layer's place in the parameter vector: `weights` are inputs × outputs row-major at `offset`, then the bias. */
@@ -22,6 +31,7 @@ export interface LayerLayout {
 
 export interface NetworkLayout {
   readonly actor: readonly LayerLayout[];
+  /** Empty for an actor alone. */
   readonly critic: readonly LayerLayout[];
   readonly logits: number;
   readonly parameterCount: number;
@@ -39,7 +49,7 @@ export function networkLayout(shape: NetworkShape): NetworkLayout {
   };
   const logits = shape.heads.reduce((sum, count) => sum + count, 0);
   const actor = stack(logits);
-  const critic = stack(1);
+  const critic = shape.hasCritic === false ? [] : stack(1);
   return { actor, critic, logits, parameterCount: offset };
 }
 
@@ -84,15 +94,32 @@ export interface Network {
   readonly layout: NetworkLayout;
   /** Logits of one observation (normalised), into `logits` (length `layout.logits`). */
   actor(observation: Float32Array, logits: Float32Array): void;
-  /** Value estimate of one observation (normalised). */
+  /** Value estimate of one observation (normalised); NaN without a critic. */
   value(observation: Float32Array): number;
 }
+
+/** In place; ELU with α = 1. */
+const activate: Readonly<Record<Activation, (units: Float32Array, count: number) => void>> = {
+  tanh(units, count) {
+    for (let i = 0; i < count; i++) units[i] = Math.tanh(units[i]);
+  },
+  relu(units, count) {
+    for (let i = 0; i < count; i++) if (units[i] < 0) units[i] = 0;
+  },
+  elu(units, count) {
+    for (let i = 0; i < count; i++) if (units[i] < 0) units[i] = Math.expm1(units[i]);
+  },
+  sigmoid(units, count) {
+    for (let i = 0; i < count; i++) units[i] = 1 / (1 + Math.exp(-units[i]));
+  },
+};
 
 /** Plain inference over `parameters`; allocates nothing per call. */
 export function createNetwork(shape: NetworkShape, parameters: Float32Array): Network {
   const layout = networkLayout(shape);
   const widest = Math.max(shape.inputs, ...shape.hidden);
   const scratch = [new Float32Array(widest), new Float32Array(widest)];
+  const between = shape.hidden.map((_, l) => activate[shape.activations?.[l] ?? 'tanh']);
   const single = new Float32Array(1);
 
   function run(stack: readonly LayerLayout[], observation: Float32Array, output: Float32Array): void {
@@ -107,7 +134,7 @@ export function createNetwork(shape: NetworkShape, parameters: Float32Array): Ne
         const row = offset + i * outputs;
         for (let o = 0; o < outputs; o++) target[o] += value * parameters[row + o];
       }
-      if (!last) for (let o = 0; o < outputs; o++) target[o] = Math.tanh(target[o]);
+      if (!last) between[l](target, outputs);
       input = target;
     }
   }
@@ -116,6 +143,7 @@ export function createNetwork(shape: NetworkShape, parameters: Float32Array): Ne
     layout,
     actor: (observation, logits) => run(layout.actor, observation, logits),
     value(observation) {
+      if (layout.critic.length === 0) return Number.NaN;
       run(layout.critic, observation, single);
       return single[0];
     },

@@ -39,18 +39,35 @@ export function updateNormalisation(normalisation: Normalisation, batch: Float32
   normalisation.count = total;
 }
 
-/** Writes (value − mean) ÷ deviation, cut off at ±6, for rows × width values. `target` may be `batch`. */
-export function normalise(normalisation: Normalisation, batch: Float32Array, target: Float32Array): void {
-  const { mean, variance } = normalisation;
-  const width = mean.length;
+/** What an actor makes of a raw feature before its first layer: (value − centre) × scale, cut off at `low` and `high`. */
+export interface InputScaling {
+  readonly centre: ArrayLike<number>;
+  readonly scale: ArrayLike<number>;
+  readonly low: number;
+  readonly high: number;
+}
+
+export function normalisedInputs({ mean, variance }: Normalisation): InputScaling {
+  const scale = variance.map((each) => 1 / Math.sqrt(each + epsilon));
+  return { centre: mean, scale, low: -normalisedLimit, high: normalisedLimit };
+}
+
+/** Scales rows × width values. `target` may be `batch`. */
+export function scaleInputs(scaling: InputScaling, batch: Float32Array, target: Float32Array): void {
+  const { centre, scale, low, high } = scaling;
+  const width = centre.length;
   for (let j = 0; j < width; j++) {
-    const scale = 1 / Math.sqrt(variance[j] + epsilon);
-    const centre = mean[j];
+    const [zero, factor] = [centre[j], scale[j]];
     for (let i = j; i < batch.length; i += width) {
-      const value = (batch[i] - centre) * scale;
-      target[i] = value > normalisedLimit ? normalisedLimit : value < -normalisedLimit ? -normalisedLimit : value;
+      const value = (batch[i] - zero) * factor;
+      target[i] = value > high ? high : value < low ? low : value;
     }
   }
+}
+
+/** Writes (value − mean) ÷ deviation, cut off at ±6, for rows × width values. `target` may be `batch`. */
+export function normalise(normalisation: Normalisation, batch: Float32Array, target: Float32Array): void {
+  scaleInputs(normalisedInputs(normalisation), batch, target);
 }
 
 /** Distance of one value from the mean, in deviations, before the cut. */

@@ -1,9 +1,9 @@
 /** The policy of a checkpoint on many observations at once: deterministic as `createDecider`, with its probability and value. */
 import { likeliestChoice, medianMove } from '../actor-critic/categorical.ts';
-import { type Checkpoint, checkpointNormalisation, networkShape } from '../actor-critic/checkpoint.ts';
+import { type Checkpoint, checkpointInputs, networkShape } from '../actor-critic/checkpoint.ts';
 import { neutralMove } from '../actor-critic/decider.ts';
 import { createNetwork } from '../actor-critic/network.ts';
-import { normalise } from '../actor-critic/normalisation.ts';
+import { scaleInputs } from '../actor-critic/normalisation.ts';
 
 /** One entry per row; valid until the next pass. */
 export interface BatchDecisions {
@@ -13,7 +13,10 @@ export interface BatchDecisions {
   readonly move: Int32Array;
   /** Probability of both choices together; "hold" and "+0" count as one, as they do for the median. */
   readonly confidence: Float64Array;
-  /** What the critic expects: the discounted sum of rewards where the checkpoint knows its reward scale, else of scaled ones. */
+  /**
+   * What the critic expects: the discounted sum of rewards where the checkpoint knows its reward scale, else of scaled ones.
+   * NaN for a policy without a critic.
+   */
   readonly value: Float64Array;
 }
 
@@ -28,7 +31,8 @@ const firstCapacity = 32;
 export function createBatchDecider({ document, parameters }: Checkpoint): BatchDecider {
   const shape = networkShape(document);
   const network = createNetwork(shape, parameters);
-  const normalisation = checkpointNormalisation(document);
+  const inputs = checkpointInputs(document);
+  const hasCritic = network.layout.critic.length > 0;
   const width = shape.inputs;
   const [raises, moves] = shape.heads;
   const logits = new Float32Array(network.layout.logits);
@@ -48,7 +52,7 @@ export function createBatchDecider({ document, parameters }: Checkpoint): BatchD
   function decideRow(row: number): void {
     network.actor(views[row], logits);
     const value = network.value(views[row]) * valueScale;
-    let isSound = Number.isFinite(value);
+    let isSound = !hasCritic || Number.isFinite(value);
     for (let i = 0; i < logits.length; i++) isSound &&= Number.isFinite(logits[i]);
     decisions.isSound[row] = isSound ? 1 : 0;
     if (!isSound) return;
@@ -69,7 +73,7 @@ export function createBatchDecider({ document, parameters }: Checkpoint): BatchD
     },
     decide(rows) {
       const used = observations.subarray(0, rows * width);
-      normalise(normalisation, used, used);
+      scaleInputs(inputs, used, used);
       for (let row = 0; row < rows; row++) decideRow(row);
       return decisions;
     },

@@ -17,6 +17,8 @@ export interface LoopView {
   readonly groupSize: number;
   /** Undefined when nothing could be measured. */
   readonly measurement: SystemMeasurement | undefined;
+  /** Nothing that is proposed is applied (Observe, Recommend), so that a paused loop is proposed for as well. Default false. */
+  readonly isWatched?: boolean;
 }
 
 /** Seconds as the app model and the checkpoint count them: Unix time, or the trace's where a lab runs faster than life. */

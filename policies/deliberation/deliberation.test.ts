@@ -103,6 +103,11 @@ describe('a decision', () => {
     expect(abstention?.message).toMatch(message);
   });
 
+  it('is made for a paused loop where nothing is applied anyway', () => {
+    const paused = (view: LoopView): LoopView => ({ ...view, spec: { ...spec, paused: true }, isWatched: true });
+    expect(decideAfter(paused).proposal).toEqual(decideAfter((view) => view).proposal);
+  });
+
   it('goes on as soon as what was wrong is over: what is impossible leaves no trace in the history', () => {
     const [clean, poisoned] = [0, 1].map(() => createDeliberation(checkpoint, app, { origin: 'test' }));
     for (let second = 0; second <= 600; second += intervalSeconds) {

@@ -53,7 +53,7 @@ const historySeconds = 5400;
 const noObservation = new Float32Array(0);
 const paused: Finding = {
   reason: 'Paused',
-  message: 'spec.paused of the ClosedLoop is set: remove it and it is decided on again',
+  message: 'spec.paused of the ClosedLoop is set: remove it and it is decided on again, or watch it in mode Observe',
 };
 const unsoundOutput: Finding = {
   reason: 'NotANumber',
@@ -138,7 +138,8 @@ export function createDeliberation(
       return { view, finding, isObserved: false, isUsable: false, observation: noObservation, row: -1 };
     }
     const checked = checkMeasurement(view);
-    const finding = view.spec.paused ? paused : (unsoundWeights ?? checked.finding);
+    const isHeld = view.spec.paused && view.isWatched !== true;
+    const finding = isHeld ? paused : (unsoundWeights ?? checked.finding);
     return { view, finding, isObserved: true, isUsable: checked.isUsable, observation: noObservation, row: -1 };
   }
 
@@ -174,7 +175,13 @@ export function createDeliberation(
       return { key, proposal: undefined, abstention: finding, observation, raise: -1, move: -1 };
     }
     const [raise, move] = [decisions.raise[row], decisions.move[row]];
-    const choice = { raise, move, confidence: decisions.confidence[row], value: decisions.value[row] };
+    const value = decisions.value[row];
+    const choice = {
+      raise,
+      move,
+      confidence: decisions.confidence[row],
+      value: Number.isNaN(value) ? undefined : value,
+    };
     const memory = observer.blocks.get(key);
     const hpaWouldBe = memory && comparison?.hpaWouldBe(memory, view.spec.behavior);
     const context = { metricNames, maxGroupSize: app.maxGroupSize, unixSecond, hpaWouldBe };

@@ -38,20 +38,22 @@ export function groupNameOf({ targetRef }: ClosedLoopSpec): string | undefined {
   return targetRef.kind === 'ScalingGroup' ? targetRef.name : undefined;
 }
 
-/** The closed loop as it is decided on; its group size is NaN when nobody knows it. */
+/** The closed loop as it is decided on; its group size is NaN when nobody knows it. @param isWatched see `LoopView` */
 export function loopView(
   loop: ObservedLoop,
   group: ScalingGroup | undefined,
   measurement: SystemMeasurement | undefined,
+  isWatched = false,
 ): LoopView {
   const { key, object, spec } = loop;
   const groupSize = groupSizeOf(loop, group, measurement) ?? Number.NaN;
-  return { key, spec, status: object.status, groupSize, measurement };
+  return { key, spec, status: object.status, groupSize, measurement, isWatched };
 }
 
 /**
  * Wanted size of the target now: a group says it itself; of a workload the operator has seen it last, and kube-state-metrics
- * knows it where no operator runs. Undefined when nobody knows.
+ * knows it where no operator runs, or where the operator has looked away, since another scales the target. Undefined when
+ * nobody knows.
  */
 function groupSizeOf(
   { object, spec }: ObservedLoop,
@@ -59,6 +61,9 @@ function groupSizeOf(
   measurement: SystemMeasurement | undefined,
 ): number | undefined {
   if (groupNameOf(spec) !== undefined) return group?.spec.replicas ?? undefined;
+  const seen = object.status?.replicas;
   const measured = measurement?.desired[0] ?? -1;
-  return object.status?.replicas ?? (measured >= 0 ? measured : undefined);
+  if (measured < 0) return seen;
+  const isRefused = object.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'False');
+  return isRefused ? measured : (seen ?? measured);
 }

@@ -11,7 +11,8 @@ export interface PolicyChoice {
   readonly raise: number;
   readonly move: number;
   readonly confidence: number;
-  readonly value: number;
+  /** Undefined for a policy without a critic. */
+  readonly value: number | undefined;
 }
 
 export interface ProposalContext {
@@ -33,7 +34,7 @@ export function makeProposal(view: LoopView, choice: PolicyChoice, context: Prop
     ...(setPoint === undefined ? {} : { setPoint }),
     time: new Date(Math.round(context.unixSecond * 1000)).toISOString(),
     confidence,
-    value,
+    ...(value === undefined ? {} : { value }),
     ...(context.hpaWouldBe === undefined ? {} : { hpaWouldBe: context.hpaWouldBe }),
   };
 }

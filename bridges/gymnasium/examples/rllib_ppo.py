@@ -9,18 +9,22 @@ In a cluster it finds Ray by itself (`ray job submit`, or a RayJob: manifests/sa
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from pathlib import Path
 
 import ray
 from ray.rllib.algorithms.ppo import PPOConfig
-from ray.rllib.connectors.env_to_module import MeanStdFilter
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.tune.registry import register_env
 
 from duoloop_gym import DuoloopEnv
 from duoloop_gym.onnx import export_rllib_actor
 from duoloop_gym.rllib import make_env
+
+# An hour at 15 s, so that rewards are told before long.
+EPISODE_STEPS = 240
+REWARD_SCALE = 0.1
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -39,20 +43,27 @@ def configure(arguments: argparse.Namespace) -> PPOConfig:
     batch = max(1, arguments.env_runners) * arguments.lanes * arguments.steps
     return (
         PPOConfig()
-        .environment("duoloop", env_config={"app": arguments.app})
+        .environment(
+            "duoloop",
+            env_config={"app": arguments.app, "episode_steps": EPISODE_STEPS, "reward_scale": REWARD_SCALE},
+        )
         .env_runners(
             num_env_runners=arguments.env_runners,
             num_envs_per_env_runner=arguments.lanes,
             gym_env_vectorize_mode="vector_entry_point",
             rollout_fragment_length=arguments.steps,
-            env_to_module_connector=lambda *_arguments, **_options: MeanStdFilter(),
         )
         .training(
             gamma=0.97,
             lambda_=0.9,
             lr=3e-4,
+            clip_param=0.2,
+            # RLlib's bound on the value's error is below what returns are at first.
+            vf_clip_param=float("inf"),
+            vf_loss_coeff=0.5,
+            use_kl_loss=False,
             train_batch_size_per_learner=batch,
-            minibatch_size=min(batch, 1024),
+            minibatch_size=min(batch, 512),
             num_epochs=4,
         )
         .rl_module(model_config=DefaultModelConfig(fcnet_hiddens=[64, 64], fcnet_activation="tanh"))
@@ -68,9 +79,15 @@ def main() -> None:
     for iteration in range(1, arguments.iterations + 1):
         began = time.monotonic()
         runners = algorithm.train()["env_runners"]
-        steps = runners["num_env_steps_sampled"]
-        speed = steps / (time.monotonic() - began)
-        print(f"iteration {iteration}: {steps:.0f} steps, {speed:.0f} steps/s", flush=True)
+        speed = runners["num_env_steps_sampled"] / (time.monotonic() - began)
+        # Known when episodes have ended.
+        episode_return = runners.get("episode_return_mean", math.nan)
+        told = (
+            ""
+            if math.isnan(episode_return)
+            else f", reward per step {episode_return / EPISODE_STEPS / REWARD_SCALE:.2f}"
+        )
+        print(f"iteration {iteration}: {speed:.0f} steps/s{told}", flush=True)
     env = DuoloopEnv(arguments.app)
     export_rllib_actor(algorithm, arguments.out, env)
     env.close()

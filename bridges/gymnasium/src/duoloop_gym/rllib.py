@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from gymnasium import Env
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from gymnasium.wrappers import TransformReward
 
 from duoloop_gym.env import DuoloopEnv
 from duoloop_gym.vector import DuoloopVectorEnv
@@ -17,12 +19,17 @@ class NextStepVectorEnv(VectorWrapper):
     The step that ends an episode returns its last observation. In the following step the lane's action is not taken: it
     holds, and what is returned is the observation with which the new episode begins. So each episode is begun one
     decision late, which costs one step of its up to 5,760.
+
+    Args:
+        env: all lanes in one simulator
+        reward_scale: factor of rewards, which RLlib does not normalise; at 0.1 a critic learns them
     """
 
-    def __init__(self, env: DuoloopVectorEnv) -> None:
+    def __init__(self, env: DuoloopVectorEnv, reward_scale: float = 1.0) -> None:
         super().__init__(env)
         self.metadata = {**env.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}
         self.handshake = env.handshake
+        self._reward_scale = np.float32(reward_scale)
         # No rank is raised, and no set-point proposed.
         self._hold = np.array([0, len(env.handshake.choices[1]) - 1])
         self._ended = np.zeros(env.num_envs, dtype=np.bool_)
@@ -41,17 +48,20 @@ class NextStepVectorEnv(VectorWrapper):
             infos.pop(name, None)
         for lane in np.flatnonzero(self._ended):
             observations[lane] = final[lane]
-        return observations, np.where(begun, 0, rewards).astype(np.float32), terminations, truncations, infos
+        scaled = np.where(begun, np.float32(0), rewards * self._reward_scale)
+        return observations, scaled, terminations, truncations, infos
 
 
-def make_env(config: dict[str, Any]) -> DuoloopEnv | VectorEnv[Any, Any, Any]:
+def make_env(config: dict[str, Any]) -> Env[Any, Any] | VectorEnv[Any, Any, Any]:
     """What ``ray.tune.registry.register_env`` takes.
 
-    ``env_config`` has the arguments of ``DuoloopEnv``. Under ``gym_env_vectorize_mode="vector_entry_point"`` RLlib adds
-    ``num_envs``, and all lanes of an env runner are in one simulator, which is far faster than one simulator for each.
+    ``env_config`` has the arguments of ``DuoloopEnv``, and ``reward_scale``. Under
+    ``gym_env_vectorize_mode="vector_entry_point"`` RLlib adds ``num_envs``, and all lanes of an env runner are in one
+    simulator, which is far faster than one simulator for each.
     """
     # An EnvContext, which has attributes of its own besides.
     options = dict(config)
+    scale = float(options.pop("reward_scale", 1.0))
     if "num_envs" in options:
-        return NextStepVectorEnv(DuoloopVectorEnv(**options))
-    return DuoloopEnv(**options)
+        return NextStepVectorEnv(DuoloopVectorEnv(**options), scale)
+    return TransformReward(DuoloopEnv(**options), lambda reward: scale * float(reward))
