@@ -84,7 +84,8 @@ async function describe(
   for (const { flags, description } of command.options) {
     const option = subcommand.createOption(flags, description);
     const value = defaults.get(option.attributeName());
-    if (value !== undefined && value !== false) option.description += ` (default: ${describeValue(value)})`;
+    // A `--no-…` flag is off by default, whatever it turns off.
+    if (value !== undefined && value !== false && !option.negate) option.description += ` (default: ${describeValue(value)})`;
     subcommand.addOption(option);
   }
   const examples = command.examples.map((example) => `  ${example}`).join('\n');
