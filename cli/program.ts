@@ -85,7 +85,8 @@ async function describe(
     const option = subcommand.createOption(flags, description);
     const value = defaults.get(option.attributeName());
     // A `--no-…` flag is off by default, whatever it turns off.
-    if (value !== undefined && value !== false && !option.negate) option.description += ` (default: ${describeValue(value)})`;
+    if (value !== undefined && value !== false && !option.negate)
+      option.description += ` (default: ${describeValue(value)})`;
     subcommand.addOption(option);
   }
   const examples = command.examples.map((example) => `  ${example}`).join('\n');
