@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/longest-first.ts';
 
@@ -19,6 +20,8 @@ export default defineConfig({
           include: ['**/*.test.ts'],
           exclude: [...exclude, clusterTests],
           testTimeout: 30_000,
+          // Not one less than there are processors: on two that would be one at a time.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 0 },
         },
       },

@@ -8,6 +8,10 @@ const longest = [
   'training/in-cluster/',
   'operator/faults/',
   'policies/live-features',
+  'test/documentation/',
+  'notebooks/',
+  'bridges/',
+  'training/',
 ];
 
 export class LongestFirst extends BaseSequencer {
