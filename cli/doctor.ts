@@ -35,7 +35,7 @@ export async function examine(options: DoctorOptions = {}): Promise<Finding[]> {
     checkTool(
       'python',
       ['python3', 'python'],
-      'only needed by setup-native and by bench/peers; install Python 3 with pip',
+      'only needed by setup-native, bench/peers, and the tests of notebooks and bridges; install Python 3 with pip',
     ),
     checkTool('C++ compiler', ['c++', 'g++', 'clang++'], 'only needed by setup-native; install g++'),
     checkTool('chromium', ['chromium', 'chromium-browser', 'google-chrome'], 'only needed to picture HTML reports'),
