@@ -8,8 +8,8 @@ import { freePort } from '../../env/lab/loopback-ports.ts';
 import { requestLoopback } from '../../env/lab/loopback-request.ts';
 import { type OrphanGuard, startOrphanGuard } from '../../env/lab/orphan-guard.ts';
 import { describeCluster } from '../../test/cluster.ts';
+import { repositoryRoot } from '../repository-root.ts';
 import { buildBundle, launcherName } from './bundle.ts';
-import { repositoryRoot } from './repository-root.ts';
 
 const apiVersion = 'duoloop.dev/v1alpha1';
 const deadline = { timeout: 20_000, interval: 100 };

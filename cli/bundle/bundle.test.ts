@@ -7,9 +7,9 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../env/lab/loopback-ports.ts';
 import { requestLoopback } from '../../env/lab/loopback-request.ts';
 import { readCheckpoint } from '../../policies/actor-critic/checkpoint.ts';
+import { repositoryRoot } from '../repository-root.ts';
 import { type Bundle, buildBundle, launcherName, noticesName } from './bundle.ts';
 import { createBill } from './create-bill.ts';
-import { repositoryRoot } from './repository-root.ts';
 
 /** Outside the checkout, so that nothing is found in its node_modules. */
 let folder: string;

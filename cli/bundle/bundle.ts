@@ -7,8 +7,8 @@ import { chmod, copyFile, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { writeFileWhole } from '../../env/files.ts';
+import { repositoryRoot } from '../repository-root.ts';
 import { type BundledPackage, bundledPackages } from './bundled-packages.ts';
-import { repositoryRoot } from './repository-root.ts';
 import { thirdPartyNotices } from './third-party-notices.ts';
 
 /** The verbs that are of use in a pod, or by `kubectl exec` into one. The others need what is left out. */

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { repositoryRoot } from '../repository-root.ts';
 import { billOfMaterials, type NpmBill } from './bill-of-materials.ts';
 import { type Bundle, buildBundle, launcherName } from './bundle.ts';
 import { debianPackages } from './debian-packages.ts';
-import { repositoryRoot } from './repository-root.ts';
 
 const run = promisify(execFile);
 let folder: string;

@@ -5,9 +5,9 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeFileWhole } from '../../env/files.ts';
+import { repositoryRoot } from '../repository-root.ts';
 import { buildBundle } from './bundle.ts';
 import { billName, createBill } from './create-bill.ts';
-import { repositoryRoot } from './repository-root.ts';
 
 const { values } = parseArgs({
   options: { out: { type: 'string' }, 'image-root': { type: 'string' }, created: { type: 'string' } },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { checkPromql } from '../../policies/promql/check-promql.ts';
-import { repositoryRoot } from '../generate/generators.ts';
+import { repositoryRoot } from '../repository-root.ts';
 import { knownMetrics } from './known-metrics.fixture.ts';
 import { namesIn, unknownNames } from './query-names.fixture.ts';
 

@@ -17,7 +17,7 @@ import {
   withFile,
 } from '../../test/installation/chart.fixture.ts';
 import { readManifest } from '../../training/in-cluster/manifests.fixture.ts';
-import { repositoryRoot } from '../generate/generators.ts';
+import { repositoryRoot } from '../repository-root.ts';
 import { dashboards } from './dashboard-files.ts';
 import { foreignMetrics } from './known-metrics.fixture.ts';
 import { createEndedJobs, failOpen } from './monitoring-scene.fixture.ts';

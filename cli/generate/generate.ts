@@ -2,7 +2,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileWhole } from '../../env/files.ts';
-import { generators, leftOverFiles, repositoryRoot, staleFiles } from './generators.ts';
+import { repositoryRoot } from '../repository-root.ts';
+import { generators, leftOverFiles, staleFiles } from './generators.ts';
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !generators.some((generator) => generator.name === name));

@@ -1,9 +1,9 @@
 /** What in the repository is generated from code, and by whom. `npm run generate` writes it; tests fail when it is stale. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { crdFiles } from '../../operator/crds/crd-files.ts';
 import { monitoringGenerator } from '../dashboards/dashboard-files.ts';
+import { repositoryRoot } from '../repository-root.ts';
 import { chartFilesGenerator } from './chart-files.ts';
 import { kustomizeGenerator } from './kustomize-bases.ts';
 import { referenceGenerator } from './reference/reference-files.ts';
@@ -27,8 +27,6 @@ export interface Generator {
   /** What there has to be, by the sources as they are now; writes nothing. */
   files(): Promise<readonly GeneratedFile[]>;
 }
-
-export const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
 
 /** In the order in which they run: one may read what those before it wrote. */
 export const generators: readonly Generator[] = [
